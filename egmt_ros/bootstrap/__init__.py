@@ -1,0 +1,1 @@
+"""Setting up the environment from a checkout; standard library only."""
