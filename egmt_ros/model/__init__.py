@@ -1,0 +1,1 @@
+"""The EGMT network: encoders, cross-modal interaction, label head, decoder, checkpoints."""
