@@ -1,0 +1,1 @@
+"""Entities: vocabulary, text embeddings, annotation files."""
