@@ -1,0 +1,235 @@
+"""The fusion engine: one registered pair in, one fused image and its entity labels out."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from egmt_ros.errors import ConfigError, InputError
+from egmt_ros.model.blocks import fold_batch_norms
+from egmt_ros.model.checkpoint import CheckpointInfo, load_checkpoint
+from egmt_ros.model.interaction import pool_factor
+from egmt_ros.model.network import COARSE_STRIDE, EGMT, MINIMUM_SIDE
+from egmt_ros.pipeline.devices import resolve_device
+from egmt_ros.pipeline.regions import attention_region
+from egmt_ros.pipeline.results import EntityLabel, FusionResult
+from egmt_ros.pipeline.thermal import (
+    FULL_SCALE_8_BIT,
+    ThermalRange,
+    ThermalRangeEstimator,
+    reject_non_finite,
+)
+from egmt_ros.resources import weights_path
+
+NEUTRAL_CHROMA = 128
+
+
+class FusionEngine:
+    """Runs EGMT on one pair after another. Stateless: a result depends on its pair alone.
+
+    Not thread-safe: give each thread an engine of its own. Takes over the network that it is
+    given and changes it for inference.
+
+    Attributes:
+        names: Entities of the vocabulary.
+        thresholds: Score from which each entity counts as present, 0..1.
+        model_id: Name and short hash of the weights.
+        vocabulary_hash: Hash of the vocabulary.
+        text_encoder: Text encoder that made the vocabulary's embeddings.
+        device: Where the network runs, "cpu" or "cuda:N".
+    """
+
+    def __init__(self, network: EGMT, info: CheckpointInfo, device: torch.device) -> None:
+        self._network = fold_batch_norms(network.eval()).to(device)
+        self._network.to(memory_format=torch.channels_last)
+        self._budget = network.config.token_budget
+        self._device = device
+        self._frame_range = ThermalRangeEstimator("frame")
+        self._localised = frozenset(info.localised)
+        self.names = info.names
+        self.thresholds = info.thresholds
+        self.model_id = info.model_id
+        self.vocabulary_hash = info.vocabulary_hash
+        self.text_encoder = info.text_encoder
+        self.device = str(device)
+
+    @classmethod
+    def load(
+        cls, weights: str | Path | None = None, device: str = "auto", threads: int | None = None
+    ) -> FusionEngine:
+        """Load a checkpoint.
+
+        Args:
+            weights: Path of a .safetensors file with its .json beside it; None or "" takes the
+                default checkpoint.
+            device: "auto", "cpu" or "cuda:N".
+            threads: CPU threads of PyTorch in this process; None leaves them as they are.
+
+        Raises:
+            CheckpointError: The checkpoint is missing, damaged, foreign or mismatched.
+            DeviceError: The device is not there.
+            ConfigError: `threads` is below 1.
+        """
+        chosen = resolve_device(device)
+        if threads is not None:
+            if threads < 1:
+                raise ConfigError(f"threads is {threads}; expected at least 1")
+            torch.set_num_threads(threads)
+        path = Path(weights) if weights else weights_path()
+        network, info = load_checkpoint(path)
+        return cls(network, info, chosen)
+
+    def fuse(
+        self,
+        thermal: np.ndarray,
+        visible: np.ndarray,
+        thermal_range: ThermalRange | None = None,
+    ) -> FusionResult:
+        """Fuse a registered pair.
+
+        Args:
+            thermal: (H, W) uint8, uint16 or float32.
+            visible: (H, W, 3) uint8 BGR or (H, W) uint8, of the same size.
+            thermal_range: Values that become black and white; None takes 0..255 for uint8 and
+                this frame's own percentiles for the others.
+
+        Raises:
+            InputError: Shape, type or size cannot be fused, or a thermal value is not finite.
+        """
+        start = time.perf_counter()
+        _check(thermal, visible)
+        height, width = thermal.shape
+        if thermal_range is None:
+            whole = thermal.dtype == np.uint8
+            thermal_range = FULL_SCALE_8_BIT if whole else self._frame_range.update(thermal, 0)
+        ycrcb = _to_ycrcb(visible)
+        prepared = time.perf_counter()
+        with torch.inference_mode():
+            output = self._network(
+                self._thermal_tensor(thermal, thermal_range), self._visible_tensor(ycrcb)
+            )
+            fused = (output.fused[0, 0] * 255.0).round_().clamp_(0.0, 255.0).byte().cpu().numpy()
+            scores = output.logits[0].sigmoid().cpu().numpy()
+            attention = output.attention[0].float().cpu().numpy()
+        run = time.perf_counter()
+        rows, cols = -(-height // COARSE_STRIDE), -(-width // COARSE_STRIDE)
+        cell = COARSE_STRIDE * pool_factor(rows, cols, self._budget)
+        labels = self._labels(scores, attention, cell, width, height)
+        image = _with_chroma(fused, ycrcb) if visible.ndim == 3 else fused
+        done = time.perf_counter()
+        return FusionResult(
+            image=image,
+            scores={name: float(s) for name, s in zip(self.names, scores, strict=True)},
+            labels=labels,
+            attention=attention,
+            attention_cell=cell,
+            timings={
+                "prepare": 1e3 * (prepared - start),
+                "network": 1e3 * (run - prepared),
+                "finish": 1e3 * (done - run),
+            },
+        )
+
+    def warm_up(self, width: int = 640, height: int = 480, rounds: int = 3) -> float:
+        """Fuse a few frames of noise; return the milliseconds of the last one."""
+        rng = np.random.default_rng(0)
+        thermal = rng.integers(0, 256, (height, width), np.uint8)
+        visible = rng.integers(0, 256, (height, width, 3), np.uint8)
+        took = 0.0
+        for _ in range(rounds):
+            took = sum(self.fuse(thermal, visible).timings.values())
+        return took
+
+    def close(self) -> None:
+        """Release the network's memory; the engine cannot be used afterwards."""
+        del self._network
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _thermal_tensor(self, thermal: np.ndarray, limits: ThermalRange) -> torch.Tensor:
+        if thermal.dtype == np.uint16:
+            thermal = thermal.astype(np.float32)
+        tensor = torch.from_numpy(np.ascontiguousarray(thermal)).to(self._device)
+        scale = 1.0 / (limits.high - limits.low)
+        # float() of a float32 array is that array, a view of the message: not in place at first.
+        tensor = tensor.float().sub(limits.low).mul_(scale).clamp_(0.0, 1.0)
+        return tensor[None, None]
+
+    def _visible_tensor(self, ycrcb: np.ndarray) -> torch.Tensor:
+        tensor = torch.from_numpy(ycrcb).to(self._device).float().mul_(1.0 / 255.0)
+        return tensor.permute(2, 0, 1)[None]
+
+    def _labels(
+        self,
+        scores: np.ndarray,
+        attention: np.ndarray,
+        cell: int,
+        width: int,
+        height: int,
+    ) -> tuple[EntityLabel, ...]:
+        labels = []
+        for index in np.argsort(-scores, kind="stable"):
+            present = bool(scores[index] >= self.thresholds[index])
+            region, mass = None, 0.0
+            if present and self.names[index] in self._localised:
+                region, mass = attention_region(attention[index], cell, width, height)
+            labels.append(
+                EntityLabel(
+                    index=int(index),
+                    name=self.names[index],
+                    score=float(scores[index]),
+                    present=present,
+                    region=region,
+                    region_mass=mass,
+                    thermal_share=math.nan,
+                )
+            )
+        return tuple(labels)
+
+
+def _check(thermal: np.ndarray, visible: np.ndarray) -> None:
+    if thermal.ndim != 2 or thermal.dtype not in (np.uint8, np.uint16, np.float32):
+        raise InputError(
+            f"thermal image is {thermal.shape} {thermal.dtype}; "
+            "expected (H, W) uint8, uint16 or float32",
+            reason="thermal_type",
+        )
+    grey_or_colour = visible.ndim == 2 or (visible.ndim == 3 and visible.shape[2] == 3)
+    if not grey_or_colour or visible.dtype != np.uint8:
+        raise InputError(
+            f"visible image is {visible.shape} {visible.dtype}; "
+            "expected (H, W, 3) uint8 in the order B, G, R, or (H, W) uint8",
+            reason="visible_type",
+        )
+    if thermal.shape != visible.shape[:2]:
+        raise InputError(
+            f"thermal image is {thermal.shape[1]}x{thermal.shape[0]} and visible image "
+            f"{visible.shape[1]}x{visible.shape[0]}; expected a registered pair of equal size: "
+            "set registration.mode to scale, or resize one of them",
+            reason="size_mismatch",
+        )
+    if min(thermal.shape) < MINIMUM_SIDE:
+        raise InputError(
+            f"images are {thermal.shape[1]}x{thermal.shape[0]}; "
+            f"expected at least {MINIMUM_SIDE} pixels each way: enlarge them",
+            reason="too_small",
+        )
+    reject_non_finite(thermal)
+
+
+def _to_ycrcb(visible: np.ndarray) -> np.ndarray:
+    if visible.ndim == 3:
+        return cv2.cvtColor(visible, cv2.COLOR_BGR2YCrCb)
+    neutral = np.full_like(visible, NEUTRAL_CHROMA)
+    return cv2.merge([np.ascontiguousarray(visible), neutral, neutral])
+
+
+def _with_chroma(luminance: np.ndarray, ycrcb: np.ndarray) -> np.ndarray:
+    """Replace the luminance of `ycrcb` (which is overwritten) and return BGR."""
+    cv2.insertChannel(luminance, ycrcb, 0)
+    return cv2.cvtColor(ycrcb, cv2.COLOR_YCrCb2BGR)

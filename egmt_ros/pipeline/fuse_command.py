@@ -1,0 +1,63 @@
+"""`egmt fuse`: fuse two images, or two folders of images."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `egmt fuse`."""
+    parser.add_argument("thermal", type=Path, help="thermal image, or folder of images")
+    parser.add_argument("visible", type=Path, help="visible image, or folder of equal file stems")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="written to")
+    parser.add_argument("--weights", metavar="FILE", help="checkpoint (default: the packaged one)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write `<stem>.png` for each pair and labels.json; return the exit status.
+
+    The thermal image is resized to the visible one where the sizes differ.
+
+    Raises:
+        ConfigError: `--out` would overwrite the images, or cannot be made.
+        DataError: An image cannot be read or written.
+    """
+    import cv2
+    from tqdm import tqdm
+
+    from egmt_ros.errors import ConfigError, DataError
+    from egmt_ros.pipeline.engine import FusionEngine
+    from egmt_ros.pipeline.image_files import match_pairs, read_thermal, read_visible
+    from egmt_ros.pipeline.registration import Registration
+
+    pairs = match_pairs(args.thermal, args.visible)
+    used = {p.resolve() for pair in pairs for p in pair[1:]}
+    used |= {p.resolve() for p in (args.thermal, args.visible)}
+    targets = {stem: args.out / f"{stem}.png" for stem, _, _ in pairs}
+    if args.out.resolve() in used or any(t.resolve() in used for t in targets.values()):
+        raise ConfigError(
+            f"--out is {args.out}, where the images that are fused lie and would be overwritten; "
+            "give another folder"
+        )
+    engine = FusionEngine.load(args.weights, args.device)
+    registration = Registration("scale")
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {args.out} cannot be made ({error}); give a folder") from error
+    labels = {}
+    for stem, thermal_path, visible_path in tqdm(pairs, unit="pair", disable=len(pairs) < 2):
+        images = registration.apply(read_thermal(thermal_path), read_visible(visible_path))
+        result = engine.fuse(*images)
+        if not cv2.imwrite(str(targets[stem]), result.image):
+            raise DataError(
+                f"{targets[stem]} cannot be written; see whether the folder allows it, the disk is "
+                "full, or a folder has that name"
+            )
+        labels[stem] = {name: round(score, 4) for name, score in result.scores.items()}
+    (args.out / "labels.json").write_text(json.dumps(labels, indent=1) + "\n")
+    print(f"{len(pairs)} fused with {engine.model_id} on {engine.device}: {args.out}")
+    return 0
