@@ -1,0 +1,92 @@
+"""Scores on whole images: fusion metrics, average precision, thresholds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from egmt_ros.evaluation.label_metrics import average_precision
+from egmt_ros.evaluation.metrics import score_pair
+from egmt_ros.model.network import EGMT
+from egmt_ros.training.data import Sample
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a network reaches on a split.
+
+    Attributes:
+        fusion: Data set -> metric -> mean over its pairs.
+        average_precision: Entity index -> AP; only entities with known positives and negatives.
+        targets: (N, E) 1, 0 or -1.
+        probabilities: (N, E) 0..1.
+    """
+
+    fusion: dict[str, dict[str, float]]
+    average_precision: dict[int, float]
+    targets: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def macro_ap(self) -> float:
+        """Mean of the average precisions; NaN if there are none."""
+        values = list(self.average_precision.values())
+        return float(np.mean(values)) if values else float("nan")
+
+
+@torch.inference_mode()
+def validate(network: EGMT, samples: Sequence[Sample]) -> Validation:
+    """Run a network in evaluation mode over whole pairs, one at a time."""
+    scores: dict[str, list[np.ndarray]] = defaultdict(list)
+    targets, probabilities, names = [], [], ()
+    for sample in samples:
+        if sample.visible is None:
+            continue
+        thermal = torch.from_numpy(sample.thermal).float()[None, None] / 255.0
+        visible = torch.from_numpy(sample.visible).permute(2, 0, 1).float()[None] / 255.0
+        output = network(thermal, visible)
+        fused = (255.0 * output.fused.clamp(0.0, 1.0)).round()
+        pair = score_pair(255.0 * thermal, 255.0 * visible[:, :1], fused)
+        names = pair._fields
+        scores[sample.dataset].append(torch.cat(list(pair)).numpy())
+        targets.append(sample.target)
+        probabilities.append(output.logits[0].sigmoid().numpy())
+    truth, found = np.array(targets), np.array(probabilities)
+    fusion = {
+        dataset: dict(zip(names, np.mean(rows, 0, np.float64).round(4).tolist(), strict=True))
+        for dataset, rows in scores.items()
+    }
+    precision = {}
+    for entity in range(truth.shape[1]):
+        known = truth[:, entity] >= 0
+        value = average_precision(truth[known, entity], found[known, entity])
+        if value is not None:
+            precision[entity] = value
+    return Validation(fusion, precision, truth, found)
+
+
+def best_thresholds(truth: np.ndarray, scores: np.ndarray) -> list[float]:
+    """Threshold of each entity with the best F1 of those that are right at least half the time.
+
+    A few positives say little about a threshold, so the choice is pulled towards 0.5 as if ten
+    more had been seen there. (N, E) each, truth -1 is unknown; the result stays in 0.1..0.9.
+    """
+    chosen = []
+    for entity in range(truth.shape[1]):
+        known = truth[:, entity] >= 0
+        positive, score = truth[known, entity] == 1, scores[known, entity]
+        best = (0.0, 0.0, 0.9)
+        for threshold in np.linspace(0.05, 0.95, 91):
+            found = score >= threshold
+            hits = int((found & positive).sum())
+            if hits and 2 * hits >= int(found.sum()):
+                f1 = 2 * hits / (int(found.sum()) + int(positive.sum()))
+                best = max(best, (f1, -abs(threshold - 0.5), float(threshold)))
+        rare = min(int(positive.sum()), int((~positive).sum()))
+        mixed = (rare * best[2] + 10 * 0.5) / (rare + 10)
+        chosen.append(round(min(max(mixed, 0.1), 0.9), 3))
+    return chosen

@@ -1,0 +1,365 @@
+"""Training: data, views, losses, thresholds, and a run that is killed and resumed."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from egmt_ros.entities.vocabulary import Vocabulary
+from egmt_ros.errors import ConfigError, DataError
+from egmt_ros.model.checkpoint import load_checkpoint
+from egmt_ros.resources import config_path
+from egmt_ros.training import distillation
+from egmt_ros.training.augmentation import make_batch
+from egmt_ros.training.config import TrainingConfig, View, load_training_config
+from egmt_ros.training.data import Sample, load_split
+from egmt_ros.training.distillation import DEEP_BLOCK, MIDDLE_BLOCK, Teacher
+from egmt_ros.training.loop import Trainer, overlap_table
+from egmt_ros.training.losses import dense_loss, fusion_terms, label_loss
+from egmt_ros.training.validation import best_thresholds
+
+VOCABULARY = Vocabulary(("person", "car", "tree"), "encoder")
+RNG = np.random.default_rng
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two data sets: pairs with masks and captions, and thermal frames alone."""
+    rng = RNG(0)
+    root = tmp_path / "data"
+    captions = {}
+    for split, count in (("train", 4), ("val", 3)):
+        for kind in ("ir", "vi", "seg"):
+            (root / "A" / split / kind).mkdir(parents=True)
+        for i in range(count):
+            thermal = rng.integers(0, 80, (96, 112), np.uint8)
+            visible = rng.integers(0, 200, (96, 112, 3), np.uint8)
+            seg = np.zeros((96, 112), np.uint8)
+            if i % 2:
+                seg[20:60, 30:60] = 2
+                thermal[20:60, 30:60] = 250
+            cv2.imwrite(str(root / "A" / split / "ir" / f"{split}{i}.png"), thermal)
+            cv2.imwrite(str(root / "A" / split / "vi" / f"{split}{i}.jpg"), visible)
+            cv2.imwrite(str(root / "A" / split / "seg" / f"{split}{i}.png"), seg)
+            seen = ["person"] if i % 2 else ["tree"]
+            captions[f"{split}{i}"] = {
+                "entities": {"infrared": seen, "visible": []},
+                "unsure": ["car"],
+            }
+    (root / "A" / "captions.json").write_text(json.dumps(captions))
+    (root / "B" / "train" / "ir").mkdir(parents=True)
+    cv2.imwrite(str(root / "B" / "train" / "ir" / "b.png"), np.full((96, 112), 9, np.uint8))
+    (root / "B" / "labels.json").write_text('{"b": ["car"]}')
+    (root / "B" / "labels_meta.json").write_text('{"annotated_vocabulary": ["car", "person"]}')
+    return root
+
+
+MASKS = {"A": {"folder": "seg", "classes": {2: "person"}}}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> TrainingConfig:
+    vocabulary = tmp_path / "vocabulary.yaml"
+    vocabulary.write_text(
+        "text_encoder: encoder\nentities: [{name: person}, {name: car}, {name: tree}]\n"
+    )
+    default = load_training_config(config_path("training.yaml"))
+    return replace(
+        default,
+        loss=replace(default.loss, distillation=0.0),
+        vocabulary=vocabulary,
+        small=View(2, 64, 80),
+        large=View(1, 96, 112, share=0.3),
+        masks=MASKS,
+        overlaps={},
+        steps=6,
+        validate_every=3,
+        checkpoint_every=3,
+        network={
+            "widths": [8, 8, 8],
+            "depths": [1, 1, 1],
+            "decoder_width": 8,
+            "attention_width": 8,
+            "text_width": 5,
+        },
+    )
+
+
+EMBEDDINGS = RNG(1).standard_normal((3, 5)).astype(np.float32)
+
+
+def test_load_split(data: Path) -> None:
+    samples = load_split(data, "train", VOCABULARY, MASKS)
+    assert [(s.dataset, s.name) for s in samples] == [
+        ("A", "train0"), ("A", "train1"), ("A", "train2"), ("A", "train3"), ("B", "b"),
+    ]  # fmt: skip
+    assert samples[0].target.tolist() == [0, -1, 1]
+    assert samples[1].target.tolist() == [1, -1, 0]
+    assert samples[1].masks[0].sum() == 40 * 30
+    assert samples[4].visible is None
+    assert samples[4].target.tolist() == [0, 1, -1]
+
+
+def test_an_entity_that_is_present_but_not_drawn_has_no_known_place(data: Path) -> None:
+    cv2.imwrite(str(data / "A/train/seg/train1.png"), np.zeros((96, 112), np.uint8))
+    samples = load_split(data, "train", VOCABULARY, MASKS)
+    assert 0 not in samples[1].masks
+    assert samples[0].masks[0].sum() == 0
+
+
+def test_errors_of_a_data_set(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no images"):
+        load_split(tmp_path / "nowhere", "train", VOCABULARY)
+    cv2.imwrite(str(data / "A/train/ir/train0.png"), np.zeros((90, 112), np.uint8))
+    with pytest.raises(DataError, match="112x90.*112x96"):
+        load_split(data, "train", VOCABULARY)
+    (data / "A/train/vi/train0.jpg").unlink()
+    with pytest.raises(DataError, match="no visible partner"):
+        load_split(data, "train", VOCABULARY)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31), height=st.integers(70, 200), width=st.integers(70, 200))
+def test_targets_follow_the_crop(seed: int, height: int, width: int) -> None:
+    """The dense target is where the drawn entity's pixels are; without pixels it is absent."""
+    thermal = np.zeros((height, width), np.uint8)
+    thermal[: height // 3, : width // 3] = 255
+    sample = Sample(
+        "A", "a", thermal, None, np.array([1, 1, 0], np.int8), {0: (thermal > 0).astype(np.uint8)}
+    )
+    batch = make_batch([sample], View(1, 64, 64), RNG(seed))
+    assert batch.thermal.shape == (1, 1, 64, 64) and batch.visible.shape == (1, 3, 64, 64)
+    dense = batch.dense[0]
+    bright = (batch.thermal[0, 0] > 0.5).float().reshape(4, 16, 4, 16).mean((1, 3))
+    assert (dense[0] - bright).abs().max() < 0.2
+    assert (dense[1] == -1).all()  # present, but nobody drew it
+    assert (dense[2] == 0).all()
+    # Undrawn entities are known of the whole image alone, present and absent alike.
+    assert batch.target[0, 1:].tolist() in ([1.0, 0.0], [-1.0, -1.0])
+    if dense[0].sum() == 0:
+        assert batch.target[0, 0] == 0
+    assert batch.paired[0] == 0
+
+
+def test_where_an_outlined_entity_is_no_other_can_be(data: Path) -> None:
+    sample = load_split(data, "train", VOCABULARY, MASKS)[1]
+    assert sample.outlined
+    overlaps = overlap_table(VOCABULARY, {"car": ["person"]})
+    batch = make_batch([sample], View(1, 96, 112), RNG(0), overlaps)
+    person, car, tree = batch.dense[0]
+    assert (car == -1).all()  # unknown, and may be where the person is
+    assert (tree == 0).all()  # absent
+    sample.target[:] = [1, -1, 1]
+    person, car, tree = make_batch([sample], View(1, 96, 112), RNG(0), overlaps).dense[0]
+    assert (tree[person > 0.5] == 0).all() and (tree[person <= 0.5] == -1).all()
+    assert (person > 0.5).any()
+    with pytest.raises(ConfigError, match="'lorry'"):
+        overlap_table(VOCABULARY, {"lorry": ["car"]})
+
+
+def test_unknown_labels_have_no_part_in_the_losses() -> None:
+    logits = torch.zeros(1, 2, requires_grad=True)
+    label_loss(logits, torch.tensor([[1.0, -1.0]])).backward()
+    assert logits.grad[0, 0] < 0 and logits.grad[0, 1] == 0
+    relevance = torch.zeros(1, 2, 2, 2, requires_grad=True)
+    dense = torch.zeros(1, 2, 2, 2)
+    dense[0, 1] = -1
+    dense_loss(relevance, dense).backward()
+    assert (relevance.grad[0, 0] > 0).all() and (relevance.grad[0, 1] == 0).all()
+    assert label_loss(logits, torch.full((1, 2), -1.0)) == 0
+
+
+def test_fusion_loss_prefers_both_sources_to_a_copy_of_one() -> None:
+    rng = torch.Generator().manual_seed(3)
+    smooth = torch.nn.functional.avg_pool2d
+    thermal = smooth(torch.rand(1, 1, 136, 136, generator=rng), 9, 1).mul(4).sub(1.5).clamp(0, 1)
+    visible = smooth(torch.rand(1, 1, 136, 136, generator=rng), 9, 1).mul(4).sub(1.5).clamp(0, 1)
+    salient = torch.zeros_like(thermal)
+    weights = load_training_config(config_path("training.yaml")).loss
+
+    def loss(fused: torch.Tensor) -> float:
+        terms = fusion_terms(thermal, visible, fused, salient, torch.tensor([False]))
+        return sum(getattr(weights, name) * float(term) for name, term in terms.items())
+
+    both = loss(torch.maximum(thermal, visible))
+    assert both < loss(thermal) and both < loss(visible)
+
+
+def test_thresholds_separate_and_stay_near_the_middle_for_rare_entities() -> None:
+    score = np.linspace(0, 1, 200)
+    truth = (score > 0.3).astype(int)
+    many = best_thresholds(truth[:, None], score[:, None])[0]
+    assert many == pytest.approx(0.3, abs=0.05)
+    few = best_thresholds(truth[[10, 150], None], score[[10, 150], None])[0]
+    assert abs(few - 0.5) < 0.05
+
+
+def test_a_threshold_at_which_labels_are_mostly_wrong_is_not_taken() -> None:
+    """Best F1 alone would name all: 30 of 100 are right. Only the surest ten are right."""
+    truth = np.array([1] * 10 + [0, 0, 0, 0, 1, 0, 0] * 10 + [1] * 10 + [0] * 10)
+    score = np.concatenate([np.full(10, 0.95), np.full(70, 0.3), np.full(20, 0.25)])
+    assert best_thresholds(truth[:, None], score[:, None])[0] > 0.3
+
+
+DIES = """
+import os, pickle, signal, sys
+from pathlib import Path
+from egmt_ros.training.loop import Trainer
+
+with open(sys.argv[1], "rb") as file:
+    trainer = Trainer(*pickle.load(file))
+train_step = trainer._train_step
+
+
+def die_at_step_5():
+    if trainer.step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return train_step()
+
+
+trainer._train_step, trainer.LOG_EVERY = die_at_step_5, 1
+trainer.run()
+"""
+
+
+def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(
+    data: Path, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "LOG_EVERY", 1)
+    straight = Trainer(config, data, tmp_path / "straight", EMBEDDINGS)
+    whole = straight.run()
+
+    arguments = tmp_path / "arguments.pickle"
+    arguments.write_bytes(pickle.dumps((config, data, tmp_path / "killed", EMBEDDINGS)))
+    child = subprocess.run(
+        [sys.executable, "-c", DIES, str(arguments)], capture_output=True, timeout=300, text=True
+    )
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    resumed = Trainer(config, data, tmp_path / "killed", EMBEDDINGS)
+    assert resumed.step == 3
+    info = resumed.run()
+    assert info.sha256 == whole.sha256
+    network, loaded = load_checkpoint(tmp_path / "killed" / "egmt.safetensors")
+    assert loaded.names == ("person", "car", "tree")
+    assert loaded.localised == ("person",)
+    assert loaded.training["pairs"] == 4 and loaded.training["thermal_only"] == 1
+    np.testing.assert_array_equal(network.embeddings.numpy(), EMBEDDINGS)
+    entries = [json.loads(x) for x in (tmp_path / "straight" / "log.jsonl").open()]
+    assert [e["step"] for e in entries if "val_macro_ap" in e] == [3, 6]
+    again = [json.loads(x) for x in (tmp_path / "killed" / "log.jsonl").open()]
+    assert again == entries
+
+
+def test_guidance_decides_how_the_pixels_of_an_entity_are_to_look() -> None:
+    thermal, visible = torch.full((2, 1, 136, 136), 0.9), torch.full((2, 1, 136, 136), 0.1)
+    salient = torch.zeros_like(thermal)
+    salient[..., 40:90, 40:90] = 1.0
+    outstanding = torch.full_like(thermal, 0.9)
+    blended = torch.lerp(outstanding, torch.full_like(thermal, 0.5), salient)
+    for unguided, best, other in ((False, outstanding, blended), (True, blended, outstanding)):
+        chosen = torch.tensor([unguided, unguided])
+        loss = [
+            fusion_terms(thermal, visible, fused, salient, chosen)["entity_intensity"].item()
+            for fused in (best, other)
+        ]
+        assert loss[0] == pytest.approx(0.0, abs=1e-6) and loss[1] > 0.1
+
+
+class StandIn(torch.nn.Module):
+    """A teacher of the right shape whose features are the grey levels, without weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem = self._bn0 = self._swish = torch.nn.Identity()
+        blocks = [torch.nn.Identity() for _ in range(16)]
+        blocks[0] = torch.nn.AvgPool2d(16)
+        blocks[MIDDLE_BLOCK] = self._repeat(112 // 3 + 1, 112)
+        blocks[DEEP_BLOCK] = self._repeat(3, 320)
+        self._blocks = torch.nn.ModuleList(blocks)
+
+    @staticmethod
+    def _repeat(times: int, channels: int) -> torch.nn.Module:
+        class Repeat(torch.nn.Module):
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return x.repeat(1, times, 1, 1)[:, :channels]
+
+        return Repeat()
+
+
+def test_the_teacher_looks_where_the_view_is(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distillation, "_load", StandIn)
+    samples = load_split(data, "train", VOCABULARY, MASKS)
+    teacher = Teacher(samples, tmp_path, torch.device("cpu"))
+    monkeypatch.setattr(distillation, "_load", lambda: pytest.fail("computed twice"))
+    teacher = Teacher(samples, tmp_path, torch.device("cpu"))
+    for seed in range(6):
+        batch = make_batch([samples[1], samples[4]], View(2, 64, 80), RNG(seed))
+        thermal, _ = teacher.look([samples[1], samples[4]], batch.place, 4, 5)
+        assert [tuple(f.shape) for f in thermal] == [(2, 112, 4, 5), (2, 320, 4, 5)]
+        cells = batch.thermal[0, 0].reshape(4, 16, 5, 16).mean((1, 3)).flatten()
+        seen = thermal[0][0, 0].flatten()
+        assert torch.corrcoef(torch.stack([cells, seen]))[0, 1] > 0.9
+
+
+def test_distillation_trains_both_encoders(
+    data: Path, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distillation, "_load", StandIn)
+    config = replace(config, steps=2, loss=replace(config.loss, distillation=1.0))
+    trainer = Trainer(config, data, tmp_path / "run", EMBEDDINGS)
+    terms = [trainer._train_step()["distillation"] for _ in range(2)]
+    assert all(0.0 < term < 2.0 for term in terms)
+    for encoder in (trainer.network.thermal_encoder, trainer.network.visible_encoder):
+        assert encoder.stem.conv.weight.grad.abs().max() > 0
+    assert not any("distillation" in name for name in trainer.average.state_dict())
+
+
+def test_a_state_of_another_network_is_refused(
+    data: Path, config: TrainingConfig, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    trainer = Trainer(config, data, run, EMBEDDINGS)
+    run.mkdir()
+    trainer._save_state()
+    other = replace(config, network=config.network | {"decoder_width": 16})
+    with pytest.raises(ConfigError, match="another network or is damaged"):
+        Trainer(other, data, run, EMBEDDINGS)
+    with pytest.raises(ConfigError, match="another vocabulary"):
+        Trainer(config, data, run, EMBEDDINGS + 1)
+    for damage in (b"", b"garbage", (run / "state.pt").read_bytes()[:2000]):
+        (run / "state.pt").write_bytes(damage)
+        with pytest.raises(ConfigError, match="another network or is damaged"):
+            Trainer(config, data, run, EMBEDDINGS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("steps: 7500", "steps: 0", "steps is 0"),
+        ("height: 256", "height: 250", "multiples of 16"),
+        ("seed: 7", "sead: 7", "sead"),
+        ("  scd: 0.8", "  scd: high", "high"),
+        ("loss:", "losses:", "loss"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    text = config_path("training.yaml").read_text()
+    assert old in text
+    path = tmp_path / "training.yaml"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(ConfigError, match=words):
+        load_training_config(path)
