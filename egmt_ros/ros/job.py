@@ -1,0 +1,113 @@
+"""What the worker's thread does with one pair: fuse, publish, account, measure."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+
+from egmt_ros.pipeline.accounting import FrameAccount, Outcome
+from egmt_ros.pipeline.intake import settle_pair
+from egmt_ros.pipeline.pairing import Pair, Side
+from egmt_ros.ros.diagnostics import InputState, NodeState
+from egmt_ros.ros.messages import ModelIdentity
+from egmt_ros.ros.outputs import Outputs
+from egmt_ros.ros.parameters import EntityParameters
+from egmt_ros.ros.processing import FrameProcessor, PairRejected
+from egmt_ros.ros.throttle import LogThrottle
+
+MILLISECOND = 1_000_000
+
+
+class FusionJob:
+    """Handles pairs in the worker's thread; every pair gets its outcome here.
+
+    `processor` and `entities` may be replaced at any time: each pair takes what is there when
+    it begins. Once `abandoned` is set, because the node could not wait for the pair in hand,
+    nothing is published any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        processor: FrameProcessor,
+        outputs: Outputs,
+        model: ModelIdentity,
+        entities: EntityParameters,
+        account: FrameAccount,
+        state: NodeState,
+        inputs: dict[Side, InputState],
+        logger: object,
+        throttle: LogThrottle,
+        context_ok: Callable[[], bool],
+    ) -> None:
+        self.processor = processor
+        self.entities = entities
+        self._outputs = outputs
+        self._model = model
+        self._account = account
+        self._state = state
+        self._inputs = inputs
+        self._logger = logger
+        self._throttle = throttle
+        self._context_ok = context_ok
+        self.abandoned = False
+
+    def handle(self, pair: Pair) -> None:
+        """Fuse, publish and account for one pair.
+
+        A pair that cannot be used is rejected here; what else goes wrong is raised, for `fail`.
+        """
+        start = time.monotonic_ns()
+        try:
+            result = self.processor.process(pair)
+        except PairRejected as error:
+            self._reject(pair, error)
+            return
+        processed = time.monotonic_ns()
+        # Left behind, or the process is ending: what is published comes too late or goes nowhere.
+        if self.abandoned or not self._context_ok():
+            settle_pair(pair, Outcome.INACTIVE)
+            return
+        self._outputs.publish_result(result, pair, self._model, self.entities)
+        published = time.monotonic_ns()
+        settle_pair(pair, Outcome.FUSED)
+        self._measure(pair, start, processed, published)
+
+    def fail(self, pair: Pair, error: Exception) -> None:
+        """The engine or a publisher raised: count it and go on."""
+        state = self._state
+        state.last_error = f"{type(error).__name__}: {error}"
+        state.errors += 1
+        for frame in (pair.thermal, pair.visible):
+            self._account.reject(frame.payload.ticket, "inference_failed")
+        trace = "".join(traceback.format_exception(error))
+        self._throttle.error(
+            self._logger,
+            ("failed", type(error)),
+            f"a pair could not be fused, its frames are rejected: {state.last_error}\n{trace}",
+        )
+
+    def _reject(self, pair: Pair, error: PairRejected) -> None:
+        for frame in (pair.thermal, pair.visible):
+            guilty = error.side in (None, frame.side)
+            reason = error.reason if guilty else "partner_rejected"
+            self._account.reject(frame.payload.ticket, reason)
+            if guilty:
+                self._inputs[frame.side].last_reject = f"{error.reason}: {error}"
+        who = f"{error.side.value} image" if error.side else "pair"
+        self._throttle.warning(
+            self._logger, (error.side, error.reason), f"{who} rejected: {error}"
+        )
+
+    def _measure(self, pair: Pair, start: int, processed: int, published: int) -> None:
+        state = self._state
+        processing_ms = (processed - start) / MILLISECOND
+        latency_ms = (published - pair.released) / MILLISECOND
+        gap_ms = pair.gap / MILLISECOND
+        state.processing_ms.add(processing_ms)
+        state.latency_ms.add(latency_ms)
+        state.wait_ms.add(pair.waited / MILLISECOND)
+        state.gap_ms.add(gap_ms)
+        state.pairs += 1
+        self._outputs.publish_timing(processing_ms, latency_ms, gap_ms)

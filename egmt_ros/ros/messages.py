@@ -1,0 +1,153 @@
+"""From the engine's results to messages."""
+
+from __future__ import annotations
+
+import array
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from egmt_msgs.msg import EntityAttention, EntityLabelArray, EntityVocabulary
+from egmt_msgs.msg import EntityLabel as EntityLabelMessage
+from sensor_msgs.msg import Image, RegionOfInterest
+from std_msgs.msg import Header
+
+from egmt_ros.pipeline.results import EntityLabel, FusionResult
+from egmt_ros.ros.conversions import array_to_image
+from egmt_ros.ros.parameters import EntityParameters
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """What messages and diagnostics say about the model."""
+
+    model_id: str
+    vocabulary_hash: str
+    text_encoder: str
+    device: str
+    names: tuple[str, ...]
+    thresholds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, engine: object) -> ModelIdentity:
+        """That of an engine (`egmt_ros.ros.processing.Engine`)."""
+        return cls(
+            model_id=engine.model_id,
+            vocabulary_hash=engine.vocabulary_hash,
+            text_encoder=engine.text_encoder,
+            device=str(engine.device),
+            names=tuple(engine.names),
+            thresholds=tuple(float(value) for value in engine.thresholds),
+        )
+
+
+def fused_image(result: FusionResult, header: Header) -> Image:
+    """The fused image, bgr8, or mono8 where the visible image is grey."""
+    encoding = "bgr8" if result.image.ndim == 3 else "mono8"
+    return array_to_image(result.image, header, encoding)
+
+
+def label_array(
+    result: FusionResult,
+    *,
+    header: Header,
+    thermal_stamp: Time,
+    visible_stamp: Time,
+    model: ModelIdentity,
+    entities: EntityParameters,
+) -> EntityLabelArray:
+    """The labels, best first; empty if nothing is present, unless `publish_all`.
+
+    Args:
+        result: Of the engine.
+        header: That of the fused image.
+        thermal_stamp, visible_stamp: Source stamps of the pair.
+        model: What made the labels.
+        entities: `threshold` below 0 stands for each entity's own; at most `max_labels`. With
+            another one a label has a region only if it reaches both thresholds: the engine looks
+            for regions by the entity's own.
+    """
+    own_thresholds = entities.threshold < 0.0
+    labels = []
+    for label in result.labels:
+        if len(labels) == entities.max_labels:
+            break
+        present = label.present if own_thresholds else label.score >= entities.threshold
+        if present or entities.publish_all:
+            labels.append(_label(label, present))
+    height, width = result.image.shape[:2]
+    return EntityLabelArray(
+        header=header,
+        thermal_stamp=thermal_stamp,
+        visible_stamp=visible_stamp,
+        width=width,
+        height=height,
+        model_id=model.model_id,
+        vocabulary_hash=model.vocabulary_hash,
+        threshold=math.nan if own_thresholds else entities.threshold,
+        mode=EntityLabelArray.FUSED,
+        thermal_min_celsius=math.nan,
+        thermal_max_celsius=math.nan,
+        labels=labels,
+    )
+
+
+def _label(label: EntityLabel, present: bool) -> EntityLabelMessage:
+    message = EntityLabelMessage(
+        index=label.index,
+        name=label.name,
+        score=float(label.score),
+        present=bool(present),
+        thermal_share=float(label.thermal_share),
+    )
+    if present and label.region is not None:
+        message.region_source = EntityLabelMessage.REGION_ATTENTION
+        message.region_mass = float(label.region_mass)
+        message.region = RegionOfInterest(
+            x_offset=label.region.x,
+            y_offset=label.region.y,
+            width=label.region.width,
+            height=label.region.height,
+        )
+    return message
+
+
+def vocabulary(model: ModelIdentity, stamp: Time) -> EntityVocabulary:
+    """The entities that the model can name."""
+    return EntityVocabulary(
+        header=Header(stamp=stamp),
+        model_id=model.model_id,
+        text_encoder=model.text_encoder,
+        vocabulary_hash=model.vocabulary_hash,
+        names=list(model.names),
+        thresholds=list(model.thresholds),
+    )
+
+
+def attention(
+    maps: np.ndarray, header: Header, model: ModelIdentity, indices: Sequence[int] | None = None
+) -> EntityAttention:
+    """Attention maps as bytes.
+
+    Args:
+        maps: (n, rows, cols) non-negative; each is scaled so that its peak is 255.
+        header: That of the fused image.
+        model: What made the maps.
+        indices: Entity of each map, None: 0..n-1.
+    """
+    count, rows, cols = maps.shape
+    peaks = maps.reshape(count, -1).max(axis=1, initial=0.0)
+    scales = np.divide(255.0, peaks, out=np.zeros_like(peaks), where=peaks > 0)
+    scaled = np.rint(maps * scales[:, None, None]).astype(np.uint8)
+    data = array.array("B")
+    data.frombytes(np.ascontiguousarray(scaled).tobytes())
+    return EntityAttention(
+        header=header,
+        vocabulary_hash=model.vocabulary_hash,
+        indices=list(range(count)) if indices is None else list(indices),
+        rows=rows,
+        cols=cols,
+        data=data,
+    )

@@ -1,0 +1,400 @@
+"""The managed node: two image streams in, fused images and entity labels out.
+
+Threads, and who may touch what:
+
+* The executor's thread runs every callback: subscriptions, the pairing's timer, parameters,
+  services, transitions. All of them are in one mutually exclusive group, so that nothing here
+  needs a lock, with any executor. While it loads weights it answers nothing else.
+* The worker's thread fuses and publishes (`egmt_ros.ros.job`).
+* The diagnostics thread reports in every state, also while the executor is busy configuring.
+
+All timers run on the steady clock: with use_sim_time and no /clock others never fire.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
+
+from egmt_ros.errors import EgmtError, InputError
+from egmt_ros.pipeline.accounting import FrameAccount, Outcome
+from egmt_ros.pipeline.intake import Intake, settle_pair
+from egmt_ros.pipeline.mailbox import Mailbox
+from egmt_ros.pipeline.pairing import Pair, Side
+from egmt_ros.pipeline.worker import Worker
+from egmt_ros.ros import qos
+from egmt_ros.ros.conversions import image_view
+from egmt_ros.ros.diagnostics import DiagnosticsBuilder, DiagnosticsThread, InputState, NodeState
+from egmt_ros.ros.job import FusionJob
+from egmt_ros.ros.lifecycle import (
+    RCLError,
+    SteadyAlarm,
+    answer_refused_transitions,
+    matched_publishers,
+)
+from egmt_ros.ros.messages import ModelIdentity
+from egmt_ros.ros.outputs import Outputs
+from egmt_ros.ros.parameter_store import ParameterStore
+from egmt_ros.ros.parameters import FusionParameters
+from egmt_ros.ros.processing import (
+    Engine,
+    EngineFactory,
+    FrameProcessor,
+    load_engine,
+    make_pairer,
+)
+from egmt_ros.ros.throttle import LogThrottle
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+FAILURE = TransitionCallbackReturn.FAILURE
+
+# A pair that takes longer than this is stuck, seconds; the worker is then left behind.
+WORKER_TIMEOUT = 30.0
+
+
+class FusionNode(LifecycleNode):
+    """Managed node `egmt_fusion`; topics, parameters and states are in the README.
+
+    Args:
+        engine_factory: Called in `configure` with weights, device and threads.
+        node_name: Overridden by the remapping `__node`.
+        kwargs: For rclpy.lifecycle.LifecycleNode (context, namespace, parameter_overrides ...).
+
+    Raises:
+        ConfigError: a parameter's start value is refused.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine_factory: EngineFactory = load_engine,
+        node_name: str = "egmt_fusion",
+        **kwargs: object,
+    ) -> None:
+        super().__init__(node_name, **kwargs)
+        self._engine_factory = engine_factory
+        self._engine: Engine | None = None
+        self._outputs: Outputs | None = None
+        self._subscribers: dict[Side, object] = {}
+        self._worker: Worker[Pair] | None = None
+        self._stuck: Worker[Pair] | None = None  # the last one that did not end in time
+        self._job: FusionJob | None = None
+        self._closed = False
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._throttle = LogThrottle()
+        self._state = NodeState(worker_lives=lambda: _lives(self._worker))
+        self._account = FrameAccount()
+        self._intake = Intake(self._account, image_view, self._on_bad_frame)
+        self._inputs = {side: self._input_state(side) for side in (Side.THERMAL, Side.VISIBLE)}
+        try:
+            self._parameter_store = ParameterStore(self, self._is_configured, self._on_parameters)
+        except EgmtError:
+            super().destroy_node()
+            raise
+        for sentence in self._parameter_store.unknown_overrides():
+            self.get_logger().warning(sentence)
+        answer_refused_transitions(self)
+        self._enable_service = self.create_service(SetBool, "~/enable", self._on_enable)
+        self._release_alarm = SteadyAlarm(self, self._on_release, self._steady)
+        self._diagnostics_lock = threading.Lock()
+        self._diagnostics_publisher = self.create_publisher(
+            DiagnosticArray, "/diagnostics", qos.diagnostics()
+        )
+        self._diagnostics = DiagnosticsBuilder(
+            self.get_fully_qualified_name(),
+            self._state,
+            {side.value: state for side, state in self._inputs.items()},
+            self._account_by_name,
+        )
+        self._diagnostics_thread = DiagnosticsThread(
+            self._publish_diagnostics,
+            lambda: self._parameter_store.current.diagnostics.period,
+            lambda error: self._throttle.warning(
+                self.get_logger(), "diagnostics", f"diagnostics not published: {error!r}"
+            ),
+        )
+        self._diagnostics_thread.start()
+        self._autostart_timer = None
+        if self._parameter_store.current.autostart:
+            self._autostart_timer = self.create_timer(
+                0.01, self._on_autostart, clock=self._steady
+            )
+
+    # Life -----------------------------------------------------------------------------------
+
+    @property
+    def phase(self) -> str:
+        """The state of the life cycle, as ROS names it."""
+        return self._state.phase
+
+    def _is_configured(self) -> bool:
+        return self._outputs is not None
+
+    def _on_autostart(self) -> None:
+        self._autostart_timer.cancel()
+        if self._state.phase != "unconfigured":
+            return  # someone was faster
+        if self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._transition("configuring", "inactive", "unconfigured", self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._transition("activating", "active", "inactive", self._activate, state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._transition("deactivating", "inactive", "active", self._deactivate, state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._transition("cleaningup", "unconfigured", "inactive", self._release)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._transition("shuttingdown", "finalized", "finalized", self._release)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._transition("errorprocessing", "unconfigured", "finalized", self._release)
+
+    def _transition(
+        self, during: str, after: str, otherwise: str, work: Callable[..., None], *arguments: object
+    ) -> TransitionCallbackReturn:
+        """Do the work of a transition; a failure is told, never raised: rclpy would hide it."""
+        self._state.phase = during
+        self._state.fault = ""
+        try:
+            work(*arguments)
+        except Exception as error:
+            expected = isinstance(error, EgmtError)
+            reason = str(error) if expected else f"{type(error).__name__}: {error}"
+            self._state.fault = f"{during} failed: {reason}"
+            self._state.phase = otherwise
+            trace = "" if expected else "\n" + traceback.format_exc()
+            self.get_logger().error(self._state.fault + trace)
+            self._diagnostics_thread.wake()
+            return FAILURE
+        self._state.phase = after
+        self._diagnostics_thread.wake()
+        return SUCCESS
+
+    def _configure(self) -> None:
+        parameters = self._parameter_store.current
+        wanted = parameters.model
+        self._state.model = {"device_requested": wanted.device}
+        engine = self._engine_factory(
+            weights=wanted.weights or None, device=wanted.device, threads=wanted.threads or None
+        )
+        try:
+            model = ModelIdentity.of(engine)
+            self.get_logger().info(
+                f"model {model.model_id} with {len(model.names)} entities on device"
+                f" {model.device} (model.device: {wanted.device})"
+            )
+            warm_up_ms = None
+            if wanted.warm_up_width and wanted.warm_up_height:
+                warm_up_ms = float(engine.warm_up(wanted.warm_up_width, wanted.warm_up_height))
+                self.get_logger().info(f"warmed up, one pair takes {warm_up_ms:.1f} ms")
+            self._state.model = {
+                "device_requested": wanted.device,
+                "device": model.device,
+                "model_id": model.model_id,
+                "vocabulary_hash": model.vocabulary_hash,
+                "text_encoder": model.text_encoder,
+                "entities": len(model.names),
+                "warm_up_ms": "" if warm_up_ms is None else warm_up_ms,
+            }
+            self._model = model
+            self._outputs = Outputs(self, parameters.output, self._throttle)
+            self._engine = engine
+            self._subscribe(parameters)
+        except Exception:
+            self._engine = engine
+            self._release()
+            raise
+
+    def _subscribe(self, parameters: FusionParameters) -> None:
+        for side, wanted, callback in (
+            (Side.THERMAL, parameters.input.thermal, self._on_thermal),
+            (Side.VISIBLE, parameters.input.visible, self._on_visible),
+        ):
+            self._subscribers[side] = self.create_subscription(
+                Image,
+                f"~/input/{side.value}/image",
+                callback,
+                qos.stream(wanted.reliability, wanted.depth),
+            )
+
+    def _activate(self, state: LifecycleState) -> None:
+        if _lives(self._stuck):
+            raise EgmtError("an earlier pair still occupies the model: wait or restart the node")
+        try:
+            super().on_activate(state)
+            self._outputs.publish_vocabulary(self._model)
+            self._start_worker()
+        except Exception:
+            self._drain()
+            super().on_deactivate(state)
+            raise
+
+    def _start_worker(self) -> None:
+        parameters = self._parameter_store.current
+        self._job = FusionJob(
+            processor=FrameProcessor(self._engine, parameters), entities=parameters.entities,
+            outputs=self._outputs, model=self._model, account=self._account, state=self._state,
+            inputs=self._inputs, logger=self.get_logger(), throttle=self._throttle,
+            context_ok=self.context.ok,
+        )
+        self._mailbox: Mailbox[Pair] = Mailbox()
+        self._worker = Worker(self._mailbox, self._job.handle, self._job.fail)
+        self._worker.start()
+        if self._state.enabled:
+            self._intake.open(make_pairer(parameters.sync), self._mailbox)
+
+    def _deactivate(self, state: LifecycleState) -> None:
+        self._drain()
+        super().on_deactivate(state)
+        self._publish_diagnostics()
+
+    def _drain(self) -> None:
+        """Take no more frames, finish the pair in hand, bring the rest to an outcome."""
+        self._release_alarm.cancel()
+        self._intake.close(Outcome.INACTIVE)
+        if self._worker is None:
+            return
+        ended, leftover = self._worker.stop(WORKER_TIMEOUT)
+        if leftover is not None:
+            settle_pair(leftover, Outcome.INACTIVE)
+        if not ended:
+            self._job.abandoned = True
+            self._stuck = self._worker
+            self.get_logger().error(
+                f"the worker has been busy with one pair for {WORKER_TIMEOUT:g} s: left behind"
+            )
+        self._worker = self._job = None
+
+    def _release(self) -> None:
+        """Back to unconfigured: no frame in flight, no subscription, no publisher, no model."""
+        self._drain()
+        for subscription in self._subscribers.values():
+            self.destroy_subscription(subscription)
+        self._subscribers.clear()
+        if self._outputs is not None:
+            self._publish_diagnostics()
+            self._outputs.destroy()
+            self._outputs = None
+        if self._engine is not None and not _lives(self._stuck):
+            self._engine.close()
+        self._engine = None
+
+    def close(self) -> None:
+        """Shut down in order: worker, last diagnostics, publishers. Call it from the thread
+        that spins, or after it has ended; calling it again does nothing.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._state.phase not in ("finalized", "shuttingdown"):
+            try:
+                self.trigger_shutdown()
+            except RCLError:  # without a valid context only our own part is left
+                self._release()
+                self._state.phase = "finalized"
+        self._diagnostics_thread.stop()
+        if self.context.ok():
+            self._publish_diagnostics()
+            self._diagnostics_publisher.wait_for_all_acked(Duration(seconds=1.0))
+
+    def destroy_node(self) -> None:
+        """Shut down in order (`close`), then as every node."""
+        self.close()
+        super().destroy_node()
+
+    # Frames ---------------------------------------------------------------------------------
+
+    def _on_thermal(self, message: Image) -> None:
+        self._on_image(Side.THERMAL, message)
+
+    def _on_visible(self, message: Image) -> None:
+        self._on_image(Side.VISIBLE, message)
+
+    def _on_image(self, side: Side, message: Image) -> None:
+        now = time.monotonic_ns()
+        state = self._inputs[side]
+        state.last_arrival = now
+        state.encoding = message.encoding
+        state.width, state.height = message.width, message.height
+        stamp = message.header.stamp
+        self._intake.receive(side, stamp.sec * 1_000_000_000 + stamp.nanosec, message, now)
+        self._arm_release()
+
+    def _on_bad_frame(self, side: Side, error: InputError) -> None:
+        self._inputs[side].last_reject = f"{error.reason}: {error}"
+        text = f"{side.value} image rejected: {error}"
+        self._throttle.warning(self.get_logger(), (side, error.reason), text)
+
+    def _on_release(self) -> None:
+        self._intake.poll(time.monotonic_ns())
+        self._arm_release()
+
+    def _arm_release(self) -> None:
+        """Have `_on_release` called when the pairing next has something to release."""
+        self._state.resets = self._intake.resets
+        self._release_alarm.set(self._intake.deadline())
+
+    # Requests -------------------------------------------------------------------------------
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response):
+        self._state.enabled = request.data
+        if self._state.phase == "active":
+            if request.data and not self._intake.is_open:
+                self._intake.open(make_pairer(self._parameter_store.current.sync), self._mailbox)
+            elif not request.data:
+                self._intake.close(Outcome.DISABLED)
+        response.success = True
+        response.message = f"{'enabled' if request.data else 'disabled'}, {self._state.phase}"
+        self._diagnostics_thread.wake()
+        return response
+
+    def _on_parameters(self, old: FusionParameters, new: FusionParameters) -> None:
+        """Apply accepted values between two frames."""
+        if old.diagnostics != new.diagnostics:
+            self._diagnostics_thread.wake()
+        if self._job is None:
+            return
+        self._job.entities = new.entities
+        if (old.thermal, old.registration) != (new.thermal, new.registration):
+            self._job.processor = FrameProcessor(self._engine, new)
+        if old.sync != new.sync and self._intake.is_open:
+            self._intake.replace_pairer(make_pairer(new.sync))
+            self._arm_release()
+
+    # Diagnostics ----------------------------------------------------------------------------
+
+    def _publish_diagnostics(self) -> None:
+        with self._diagnostics_lock:
+            if self.context.ok():
+                stamp = self.get_clock().now().to_msg()
+                self._diagnostics_publisher.publish(self._diagnostics.build(stamp))
+
+    def _account_by_name(self) -> dict[str, dict[str, int]]:
+        return {side.value: counts for side, counts in self._account.snapshot().items()}
+
+    def _input_state(self, side: Side) -> InputState:
+        topic = self.resolve_topic_name(f"~/input/{side.value}/image")
+        return InputState(
+            topic=topic,
+            publishers=lambda: self.count_publishers(topic),
+            matched=lambda: matched_publishers(self._subscribers.get(side)),
+        )
+
+
+def _lives(worker: Worker[Pair] | None) -> bool:
+    return worker is not None and worker.alive

@@ -1,0 +1,93 @@
+"""The publishers of the node and what goes out for each fused pair."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from egmt_msgs.msg import EntityAttention, EntityLabelArray, EntityVocabulary
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
+from std_msgs.msg import Float64
+
+from egmt_ros.pipeline.pairing import Pair, Side
+from egmt_ros.pipeline.results import FusionResult
+from egmt_ros.ros import messages, qos
+from egmt_ros.ros.camera_info import CameraInfoRelay
+from egmt_ros.ros.messages import ModelIdentity
+from egmt_ros.ros.parameters import EntityParameters, OutputParameters
+from egmt_ros.ros.throttle import LogThrottle
+
+
+class Outputs:
+    """Creates the lifecycle publishers of a node, publishes results, destroys them.
+
+    `output.reliability` is that of what shows the image. Labels are what a robot acts on: they
+    are reliable whatever it says.
+    """
+
+    def __init__(
+        self, node: LifecycleNode, parameters: OutputParameters, throttle: LogThrottle
+    ) -> None:
+        stream = qos.stream(parameters.reliability, parameters.depth)
+        self._node = node
+        self._reference = Side(parameters.reference)
+        labels = qos.stream("reliable", parameters.depth)
+        with ExitStack() as made:  # one that cannot be made takes the earlier ones with it
+
+            def create(kind: type, topic: str, profile: QoSProfile) -> LifecyclePublisher:
+                publisher = node.create_lifecycle_publisher(kind, topic, profile)
+                made.callback(node.destroy_lifecycle_publisher, publisher)
+                return publisher
+
+            self._image = create(Image, "~/output/image", stream)
+            self._camera_info = CameraInfoRelay(node, self._reference, stream, throttle)
+            made.callback(self._camera_info.destroy)
+            self._entities = create(EntityLabelArray, "~/output/entities", labels)
+            self._vocabulary = create(EntityVocabulary, "~/output/vocabulary", qos.latched())
+            self._attention = create(EntityAttention, "~/output/attention", stream)
+            self._processing = create(Float64, "~/debug/processing_time_ms", qos.debug())
+            self._latency = create(Float64, "~/debug/pipeline_latency_ms", qos.debug())
+            self._gap = create(Float64, "~/debug/pair_gap_ms", qos.debug())
+            self._made = made.pop_all()
+
+    def publish_vocabulary(self, model: ModelIdentity) -> None:
+        """The entities of the model, stamped with the node's clock."""
+        stamp = self._node.get_clock().now().to_msg()
+        self._vocabulary.publish(messages.vocabulary(model, stamp))
+
+    def publish_result(
+        self, result: FusionResult, pair: Pair, model: ModelIdentity, entities: EntityParameters
+    ) -> None:
+        """Image and labels always, camera_info once known, attention while subscribed to."""
+        thermal, visible = pair.thermal.payload.header, pair.visible.payload.header
+        header = visible if self._reference is Side.VISIBLE else thermal
+        image = messages.fused_image(result, header)
+        self._image.publish(image)
+        self._camera_info.publish_beside(image)
+        self._entities.publish(
+            messages.label_array(
+                result,
+                header=header,
+                thermal_stamp=thermal.stamp,
+                visible_stamp=visible.stamp,
+                model=model,
+                entities=entities,
+            )
+        )
+        if self._attention.get_subscription_count():
+            self._attention.publish(messages.attention(result.attention, header, model))
+
+    def publish_timing(self, processing_ms: float, latency_ms: float, gap_ms: float) -> None:
+        """The timing topics, in ms, each while someone subscribes to it."""
+        for publisher, value in (
+            (self._processing, processing_ms),
+            (self._latency, latency_ms),
+            (self._gap, gap_ms),
+        ):
+            if publisher.get_subscription_count():
+                publisher.publish(Float64(data=value))
+
+    def destroy(self) -> None:
+        """Remove all of them from the node."""
+        self._made.close()

@@ -1,0 +1,377 @@
+"""Every parameter of the node as data, and the frozen objects that the node works with.
+
+This module imports no ROS: the table can be checked, documented and tested anywhere.
+`egmt_ros.ros.parameter_store` declares it on a node. `config/fusion.yaml` lists all of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from egmt_ros.errors import ConfigError
+
+NANOSECONDS = 1_000_000_000
+
+Value = bool | int | float | str
+
+
+class Applies(Enum):
+    """When a new value comes into force."""
+
+    START = "start"  # read only: fixed when the node starts
+    CONFIGURE = "configure"  # read by the configure transition: refused while configured
+    NOW = "now"  # between two frames
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One declared parameter.
+
+    Attributes:
+        name: Full name, dots between the groups.
+        default: Default value; its type is the parameter's type.
+        description: Meaning and unit, one sentence.
+        low, high: Inclusive range of a number, None for no bound.
+        choices: The values that are allowed, empty for any.
+        applies: When a changed value comes into force.
+    """
+
+    name: str
+    default: Value
+    description: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    applies: Applies = Applies.NOW
+
+    @property
+    def type_name(self) -> str:
+        """As ROS calls the type: bool, integer, double or string."""
+        return {bool: "bool", int: "integer", float: "double", str: "string"}[type(self.default)]
+
+    @property
+    def read_only(self) -> bool:
+        """Whether only a start value can be given."""
+        return self.applies is Applies.START
+
+    def check(self, value: Any) -> Value:
+        """The value in the parameter's own type.
+
+        Raises:
+            ConfigError: the value has another type or lies outside the range or choices.
+        """
+        kind = type(self.default)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not kind:
+            raise ConfigError(
+                f"parameter {self.name} is {value!r}: expected a {self.type_name}"
+                f" (default {self.default!r})"
+            )
+        if self.choices and value not in self.choices:
+            raise ConfigError(
+                f"parameter {self.name} is {value!r}: expected one of {', '.join(self.choices)}"
+            )
+        if self.low is not None and self.high is not None:
+            if not self.low <= value <= self.high:  # also false for NaN
+                raise ConfigError(
+                    f"parameter {self.name} is {value!r}: expected {self.low:g} to {self.high:g}"
+                )
+        return value
+
+
+_CONFIGURE = Applies.CONFIGURE
+_RELIABILITY = ("best_effort", "reliable")
+_POLICIES_TO_COME = ("approximate_time", "exact_time")
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+SPECS: tuple[Spec, ...] = (
+    Spec("autostart", True,
+         "Configure and activate by itself right after the start.", applies=Applies.START),
+    Spec("model.weights", "",
+         "Checkpoint file or folder; empty: the default weights of the package.",
+         applies=_CONFIGURE),
+    Spec("model.device", "auto",
+         "auto (a GPU if there is one), cpu, cuda or cuda:N; a GPU that is missing is an error.",
+         applies=_CONFIGURE),
+    Spec("model.threads", 0,
+         "CPU threads of the network; 0: as many as the library chooses.",
+         0, 256, applies=_CONFIGURE),
+    Spec("model.warm_up_width", 640,
+         "Width, pixels, of the image that warms the network up in configure; 0: no warm-up.",
+         0, 8192, applies=_CONFIGURE),
+    Spec("model.warm_up_height", 480,
+         "Height, pixels, of the image that warms the network up in configure; 0: no warm-up.",
+         0, 8192, applies=_CONFIGURE),
+    Spec("input.thermal.reliability", "best_effort",
+         "QoS reliability of the thermal subscription.",
+         choices=_RELIABILITY, applies=_CONFIGURE),
+    Spec("input.thermal.depth", 5,
+         "QoS history depth of the thermal subscription, messages.",
+         1, 1000, applies=_CONFIGURE),
+    Spec("input.visible.reliability", "best_effort",
+         "QoS reliability of the visible subscription.",
+         choices=_RELIABILITY, applies=_CONFIGURE),
+    Spec("input.visible.depth", 5,
+         "QoS history depth of the visible subscription, messages.",
+         1, 1000, applies=_CONFIGURE),
+    Spec("sync.policy", "nearest",
+         "How frames are paired; nearest: mutually nearest source stamps."),
+    Spec("sync.max_gap", 0.05,
+         "Largest difference of the offset-corrected stamps of a pair, seconds.", 0.0, 10.0),
+    Spec("sync.wait", 0.1,
+         "Longest time a frame waits for a nearer partner, seconds on the steady clock.",
+         0.001, 10.0),
+    Spec("sync.thermal_offset", 0.0,
+         "Added to thermal stamps before pairing, seconds; negative for late stamps.",
+         -10.0, 10.0),
+    Spec("sync.visible_offset", 0.0,
+         "Added to visible stamps before pairing, seconds; negative for late stamps.",
+         -10.0, 10.0),
+    Spec("sync.reuse_thermal", False,
+         "One thermal frame may serve several visible ones (9 Hz thermal, 30 Hz visible)."),
+    Spec("thermal.range_mode", "fixed",
+         "Where black and white lie in the thermal image: fixed, percentile (smoothed over time)"
+         " or frame (percentiles of each frame alone).",
+         choices=("fixed", "percentile", "frame")),
+    Spec("thermal.fixed_min", math.nan,
+         "Thermal value shown black with range_mode fixed; NaN together with fixed_max: full"
+         " scale 0..255, 8-bit images only. Above fixed_max: inverted."),
+    Spec("thermal.fixed_max", math.nan,
+         "Thermal value shown white with range_mode fixed; NaN together with fixed_min."),
+    Spec("thermal.percentile_low", 0.5,
+         "Percentile of the thermal image shown black with percentile and frame.", 0.0, 100.0),
+    Spec("thermal.percentile_high", 99.5,
+         "Percentile of the thermal image shown white with percentile and frame.", 0.0, 100.0),
+    Spec("thermal.time_constant", 1.0,
+         "Time constant of the smoothing with range_mode percentile, seconds of source time.",
+         0.0, 600.0),
+    Spec("registration.mode", "none",
+         "none: images are aligned and equal in size; scale: same field of view, the other image"
+         " is resized to the reference.",
+         choices=("none", "scale")),
+    Spec("output.reference", "visible",
+         "Camera whose stamp, frame_id and size the fused image has.",
+         choices=("visible", "thermal"), applies=_CONFIGURE),
+    Spec("output.reliability", "reliable",
+         "QoS reliability of the fused image and what belongs to it; labels are always reliable.",
+         choices=_RELIABILITY, applies=_CONFIGURE),
+    Spec("output.depth", 5,
+         "QoS history depth of the outputs, messages.", 1, 1000, applies=_CONFIGURE),
+    Spec("entities.max_labels", 32,
+         "Most labels in one array.", 1, 65535),
+    Spec("entities.threshold", -1.0,
+         "Score from which every entity counts as present; -1: each entity's own threshold.",
+         -1.0, 1.0),
+    Spec("entities.publish_all", False,
+         "Publish every entity with its score, not only those present."),
+    Spec("diagnostics.period", 1.0,
+         "Seconds between two messages on /diagnostics.", 0.1, 60.0),
+)
+BY_NAME: Mapping[str, Spec] = {spec.name: spec for spec in SPECS}
+
+
+@dataclass(frozen=True)
+class ModelParameters:
+    """Group model.*; sizes in pixels, `threads` 0 leaves the choice to the library."""
+
+    weights: str
+    device: str
+    threads: int
+    warm_up_width: int
+    warm_up_height: int
+
+
+@dataclass(frozen=True)
+class SubscriptionParameters:
+    """QoS of one input; depth in messages."""
+
+    reliability: str
+    depth: int
+
+
+@dataclass(frozen=True)
+class InputParameters:
+    """Group input.*."""
+
+    thermal: SubscriptionParameters
+    visible: SubscriptionParameters
+
+
+@dataclass(frozen=True)
+class SyncParameters:
+    """Group sync.*; times in seconds."""
+
+    policy: str
+    max_gap: float
+    wait: float
+    thermal_offset: float
+    visible_offset: float
+    reuse_thermal: bool
+
+
+@dataclass(frozen=True)
+class ThermalParameters:
+    """Group thermal.*; percentiles 0..100, `time_constant` in seconds."""
+
+    range_mode: str
+    fixed_min: float
+    fixed_max: float
+    percentile_low: float
+    percentile_high: float
+    time_constant: float
+
+    @property
+    def fixed_range(self) -> tuple[float, float] | None:
+        """(black, white), or None for the full scale of an 8-bit image."""
+        return None if math.isnan(self.fixed_min) else (self.fixed_min, self.fixed_max)
+
+    def __eq__(self, other: object) -> bool:
+        # The defaults hold NaN, which would make equal settings differ.
+        return isinstance(other, ThermalParameters) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+@dataclass(frozen=True)
+class RegistrationParameters:
+    """Group registration.*."""
+
+    mode: str
+
+
+@dataclass(frozen=True)
+class OutputParameters:
+    """Group output.*; depth in messages."""
+
+    reference: str
+    reliability: str
+    depth: int
+
+
+@dataclass(frozen=True)
+class EntityParameters:
+    """Group entities.*; a `threshold` below 0 stands for each entity's own."""
+
+    max_labels: int
+    threshold: float
+    publish_all: bool
+
+
+@dataclass(frozen=True)
+class DiagnosticsParameters:
+    """Group diagnostics.*; `period` in seconds."""
+
+    period: float
+
+
+@dataclass(frozen=True)
+class FusionParameters:
+    """All parameters of the node, checked, in their own types."""
+
+    autostart: bool
+    model: ModelParameters
+    input: InputParameters
+    sync: SyncParameters
+    thermal: ThermalParameters
+    registration: RegistrationParameters
+    output: OutputParameters
+    entities: EntityParameters
+    diagnostics: DiagnosticsParameters
+
+
+def nanoseconds(seconds: float) -> int:
+    """Whole nanoseconds."""
+    return round(seconds * NANOSECONDS)
+
+
+def defaults() -> dict[str, Value]:
+    """Default of each parameter by its full name."""
+    return {spec.name: spec.default for spec in SPECS}
+
+
+def build(values: Mapping[str, Any]) -> FusionParameters:
+    """Check all values, alone and together.
+
+    Args:
+        values: Value of parameters by full name; those left out have their default.
+
+    Raises:
+        ConfigError: one line for each problem; also for names that are not declared.
+    """
+    problems: list[str] = []
+    checked: dict[str, Value] = {}
+    for name in values:
+        if name not in BY_NAME:
+            problems.append(f"parameter {name} is not known")
+    for spec in SPECS:
+        try:
+            checked[spec.name] = spec.check(values.get(spec.name, spec.default))
+        except ConfigError as error:
+            problems.append(str(error))
+            checked[spec.name] = spec.default
+    problems.extend(_check_together(checked))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return _nest(FusionParameters, checked, "")
+
+
+def _check_together(values: Mapping[str, Value]) -> list[str]:
+    problems = []
+    device = str(values["model.device"])
+    if not _DEVICE.fullmatch(device):
+        problems.append(
+            f"parameter model.device is {device!r}: expected auto, cpu, cuda or cuda:N"
+        )
+    policy = values["sync.policy"]
+    if policy in _POLICIES_TO_COME:
+        problems.append(
+            f"parameter sync.policy is {policy!r}: this version pairs by 'nearest' only, which"
+            " also pairs what the policies of message_filters pair; set sync.policy: nearest"
+        )
+    elif policy != "nearest":
+        problems.append(f"parameter sync.policy is {policy!r}: expected nearest")
+    low, high = values["thermal.fixed_min"], values["thermal.fixed_max"]
+    if math.isnan(low) != math.isnan(high):
+        problems.append(
+            f"parameters thermal.fixed_min is {low:g} and thermal.fixed_max is {high:g}: expected"
+            " both to be numbers or both NaN; set them together in one request or file"
+        )
+    elif math.isinf(low) or math.isinf(high) or low == high:
+        problems.append(
+            f"parameters thermal.fixed_min is {low:g} and thermal.fixed_max is {high:g}: expected"
+            " two different finite numbers"
+        )
+    low, high = values["thermal.percentile_low"], values["thermal.percentile_high"]
+    if not low < high:
+        problems.append(
+            f"parameters thermal.percentile_low is {low:g} and thermal.percentile_high is"
+            f" {high:g}: expected low below high"
+        )
+    width, height = values["model.warm_up_width"], values["model.warm_up_height"]
+    for name, size in (("model.warm_up_width", width), ("model.warm_up_height", height)):
+        if 0 < size < 64:
+            problems.append(f"parameter {name} is {size}: expected 0 or at least 64")
+    return problems
+
+
+def _nest(cls: type, values: Mapping[str, Value], prefix: str) -> Any:
+    """Fill the dataclass and its groups from names with dots."""
+    hints = typing.get_type_hints(cls)
+    arguments = {}
+    for field in dataclasses.fields(cls):
+        name = prefix + field.name
+        kind = hints[field.name]
+        if dataclasses.is_dataclass(kind):
+            arguments[field.name] = _nest(kind, values, name + ".")
+        else:
+            arguments[field.name] = values[name]
+    return cls(**arguments)

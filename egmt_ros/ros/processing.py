@@ -1,0 +1,113 @@
+"""What the parameters make of the pipeline: the matcher, and a pair's way to a fused image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from egmt_ros.errors import EgmtError, InputError
+from egmt_ros.pipeline.pairing import NearestPairer, Pair, Side
+from egmt_ros.pipeline.registration import Registration
+from egmt_ros.pipeline.results import FusionResult
+from egmt_ros.pipeline.thermal import ThermalRangeEstimator
+from egmt_ros.ros.conversions import thermal_array, visible_array
+from egmt_ros.ros.parameters import FusionParameters, SyncParameters, nanoseconds
+
+
+class Engine(Protocol):
+    """What the node needs of an engine; egmt_ros.pipeline.FusionEngine is one."""
+
+    names: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    model_id: str
+    vocabulary_hash: str
+    text_encoder: str
+    device: str
+
+    def fuse(self, thermal: Any, visible: Any, thermal_range: Any = None) -> FusionResult:
+        """Fuse two images of equal size."""
+
+    def warm_up(self, width: int, height: int) -> float:
+        """Fuse once at this size in pixels; returns the milliseconds of a pair."""
+
+    def close(self) -> None:
+        """Let go of the network's memory."""
+
+
+EngineFactory = Callable[..., Engine]
+
+
+def load_engine(*, weights: str | None, device: str, threads: int | None) -> Engine:
+    """The trained network; imported here, so that importing the node stays light."""
+    from egmt_ros.pipeline.engine import FusionEngine
+
+    return FusionEngine.load(weights=weights, device=device, threads=threads)
+
+
+class PairRejected(EgmtError):
+    """A pair that cannot be fused.
+
+    Attributes:
+        side: The input that is to blame, None for both.
+        reason: Slug for the counters.
+    """
+
+    def __init__(self, side: Side | None, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.side = side
+        self.reason = reason
+
+
+class FrameProcessor:
+    """Thermal range, registration and engine with one set of parameters.
+
+    Owned by the worker's thread; make a new one when parameters change.
+    """
+
+    def __init__(self, engine: Engine, parameters: FusionParameters) -> None:
+        thermal = parameters.thermal
+        self._engine = engine
+        self._range = ThermalRangeEstimator(
+            mode=thermal.range_mode,
+            fixed_range=thermal.fixed_range,
+            percentiles=(thermal.percentile_low, thermal.percentile_high),
+            time_constant=thermal.time_constant,
+        )
+        self._registration = Registration(
+            mode=parameters.registration.mode, reference=Side(parameters.output.reference)
+        )
+
+    def process(self, pair: Pair) -> FusionResult:
+        """Fuse a pair.
+
+        Raises:
+            PairRejected: the images cannot be used (what the engine raises itself goes through).
+        """
+        with _blamed_on(Side.THERMAL):
+            thermal = thermal_array(pair.thermal.payload.view)
+            thermal_range = self._range.update(thermal, pair.thermal.stamp)
+        with _blamed_on(Side.VISIBLE):
+            visible = visible_array(pair.visible.payload.view)
+        with _blamed_on(None):
+            thermal, visible = self._registration.apply(thermal, visible)
+            return self._engine.fuse(thermal, visible, thermal_range)
+
+
+@contextmanager
+def _blamed_on(side: Side | None):
+    try:
+        yield
+    except InputError as error:
+        raise PairRejected(side, error.reason, str(error)) from error
+
+
+def make_pairer(sync: SyncParameters) -> NearestPairer:
+    """The matcher for a set of sync.* parameters."""
+    return NearestPairer(
+        max_gap=nanoseconds(sync.max_gap),
+        wait=nanoseconds(sync.wait),
+        thermal_offset=nanoseconds(sync.thermal_offset),
+        visible_offset=nanoseconds(sync.visible_offset),
+        reuse_thermal=sync.reuse_thermal,
+    )
