@@ -1,0 +1,1 @@
+"""Measuring and showing: metrics, bags, a generated scene, live replay, reports."""

@@ -1,0 +1,51 @@
+"""`egmt bag synth | from-pairs | info`: make bags and look at them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+
+_MAKERS = {
+    "synth": ("egmt_ros.evaluation.synthetic_bag", "render the made-up street into a bag"),
+    "from-pairs": ("egmt_ros.evaluation.pairs_bag", "turn a folder of image pairs into a bag"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `egmt bag`."""
+    commands = parser.add_subparsers(dest="bag_command", required=True, metavar="COMMAND")
+    for name, (module, summary) in _MAKERS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        importlib.import_module(module).add_arguments(command)
+    info = commands.add_parser("info", help="say what is in a bag", description="topics of a bag")
+    info.add_argument("bag", type=Path, metavar="BAG", help="rosbag2 folder or .mcap file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one of the subcommands."""
+    if args.bag_command in _MAKERS:
+        return importlib.import_module(_MAKERS[args.bag_command][0]).run(args)
+    return _info(args.bag)
+
+
+def _info(path: Path) -> int:
+    from egmt_ros.errors import BagError
+    from egmt_ros.evaluation.bag_topics import find_image_topics
+    from egmt_ros.evaluation.bags import BagSource
+
+    with BagSource(path) as bag:
+        seconds = bag.duration / 1e9
+        print(f"{path}: {bag.storage}, {seconds:.2f} s, {bag.count} messages")
+        width = max((len(t.name) for t in bag.topics), default=0)
+        for topic in bag.topics:
+            rate = f"{(topic.count - 1) / seconds:6.1f} Hz" if seconds and topic.count > 1 else ""
+            latched = "  latched" if topic.latched else ""
+            print(f"  {topic.name:<{width}}  {topic.count:>6}  {rate:>9}  {topic.msgtype}{latched}")
+        try:
+            thermal, visible = find_image_topics(bag)
+        except BagError:
+            print("  no clear thermal and visible image topic")
+        else:
+            print(f"  thermal: {thermal}   visible: {visible}")
+    return 0

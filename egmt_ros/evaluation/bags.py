@@ -1,0 +1,391 @@
+"""Reading and writing rosbag2 folders, with no ROS needed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from egmt_ros.errors import BagError
+from egmt_ros.evaluation.bag_types import (
+    new_typestore,
+    qos_profile,
+    require_rosbags,
+    typestore,
+)
+
+
+class BagMessage(NamedTuple):
+    """A message to be written: topic, type, bag time (ns), and the message or its CDR bytes."""
+
+    topic: str
+    msgtype: str
+    stamp: int
+    msg: Any
+
+
+class BagRecord(NamedTuple):
+    """A message as it was read: topic, type, bag time (ns), CDR bytes."""
+
+    topic: str
+    msgtype: str
+    stamp: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class BagTopic:
+    """A topic of a bag. ``latched``: recorded as transient local; ``best_effort``: its QoS."""
+
+    name: str
+    msgtype: str
+    count: int
+    latched: bool = False
+    best_effort: bool = False
+
+
+class BagWriter:
+    """A bag that is being written, one chunk (about 1 MB) in memory; a context manager.
+
+    Leaving it normally finishes the bag; leaving it by an exception removes the folder.
+
+    Args:
+        path: Folder to make.
+        storage: "mcap" or "sqlite3".
+        compress: zstd compression of the chunks (mcap only).
+        overwrite: Replace an existing bag; anything else that is there is kept.
+
+    Raises:
+        BagError: The folder exists, or cannot be made.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        storage: str = "mcap",
+        compress: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        require_rosbags()
+        from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
+        self.path = Path(path)
+        plugins = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
+        if storage not in plugins:
+            raise BagError(f"storage {storage!r} is unknown; give one of {', '.join(plugins)}.")
+        _clear(self.path, overwrite)
+        self._writer = Writer(self.path, version=9, storage_plugin=plugins[storage])
+        if compress and storage == "mcap":
+            self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        self._connections: dict[str, Any] = {}
+        self._store = typestore()
+
+    def __enter__(self) -> BagWriter:
+        try:
+            self._writer.open()
+        except OSError as error:
+            raise BagError(
+                f"the bag {self.path} cannot be made: {error}. Give a folder that may be written."
+            ) from error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._writer.close()
+            return
+        self._writer.abort()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def add_topic(
+        self, topic: str, msgtype: str, latched: bool = False, best_effort: bool = False
+    ) -> None:
+        """Declare a topic. ``latched``: its QoS is kept as transient local, depth 1.
+
+        Raises:
+            BagError: The type is unknown, or the topic already has another one.
+        """
+        known = self._connections.get(topic)
+        if known is not None:
+            if known.msgtype != msgtype:
+                raise BagError(
+                    f"topic {topic} is {known.msgtype} in {self.path}; it cannot take {msgtype} "
+                    "too. Use one topic for each type."
+                )
+            return
+        if msgtype not in self._store.fielddefs:
+            raise BagError(
+                f"message type {msgtype!r} of topic {topic} is unknown; known are the standard "
+                "messages of ROS 2 and egmt_msgs."
+            )
+        self._connections[topic] = self._writer.add_connection(
+            topic,
+            msgtype,
+            typestore=self._store,
+            offered_qos_profiles=[qos_profile(latched, best_effort)],
+        )
+
+    def write(self, topic: str, stamp: int, msg: Any) -> None:
+        """Write a message object of the topic's type at bag time ``stamp`` (ns)."""
+        connection = self._connection(topic)
+        self._writer.write(
+            connection, int(stamp), self._store.serialize_cdr(msg, connection.msgtype)
+        )
+
+    def write_raw(self, topic: str, stamp: int, data: bytes | memoryview) -> None:
+        """Write a serialised (CDR) message at bag time ``stamp`` (ns)."""
+        self._writer.write(self._connection(topic), int(stamp), data)
+
+    def _connection(self, topic: str) -> Any:
+        if topic not in self._connections:
+            raise BagError(f"topic {topic} was not declared with add_topic; do that first.")
+        return self._connections[topic]
+
+
+def write_bag(
+    path: str | Path,
+    messages: Iterable[BagMessage],
+    *,
+    latched: Collection[str] = (),
+    best_effort: Collection[str] = (),
+    topics: Mapping[str, str] | None = None,
+    storage: str = "mcap",
+    compress: bool = False,
+    overwrite: bool = False,
+) -> dict[str, int]:
+    """Write messages to a new bag as they come, in bounded memory.
+
+    Args:
+        path: Folder to make.
+        messages: In the order of their bag times.
+        latched: Topics whose QoS is transient local.
+        best_effort: Topics whose QoS is best effort.
+        topics: topic -> type of topics that are declared even if no message comes.
+        storage, compress, overwrite: See BagWriter.
+
+    Returns:
+        topic -> number of messages.
+
+    Raises:
+        BagError: The folder exists, a type is unknown, or a topic has two types.
+    """
+    counts = dict.fromkeys(topics or (), 0)
+    with BagWriter(path, storage, compress, overwrite) as writer:
+
+        def declare(topic: str, msgtype: str) -> None:
+            writer.add_topic(
+                topic, msgtype, latched=topic in latched, best_effort=topic in best_effort
+            )
+
+        for topic, msgtype in (topics or {}).items():
+            declare(topic, msgtype)
+        for topic, msgtype, stamp, msg in messages:
+            declare(topic, msgtype)
+            if isinstance(msg, (bytes, bytearray, memoryview)):
+                writer.write_raw(topic, stamp, msg)
+            else:
+                writer.write(topic, stamp, msg)
+            counts[topic] = counts.get(topic, 0) + 1
+    return counts
+
+
+class BagSource:
+    """An existing bag, opened for reading; a context manager (or call ``close``).
+
+    Args:
+        path: A rosbag2 folder, or its .mcap or .db3 file.
+
+    Attributes:
+        path: The bag.
+        topics: Its topics, by name (BagTopic).
+        start, end: Bag times in ns of the first and the last message; 0 in an empty bag.
+        duration: end - start, ns.
+        count: Messages in all.
+        storage: "mcap" or "sqlite3".
+
+    Raises:
+        BagError: The bag is missing, incomplete or damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        require_rosbags()
+        from rosbags.rosbag2 import Reader
+
+        self.path = Path(path)
+        _check_exists(self.path)
+        try:
+            self._reader = Reader(self.path)
+            self._reader.open()
+        except Exception as error:  # rosbags raises many kinds on damaged files
+            raise _damaged(self.path, error) from error
+        self._store: Any = None
+        self.topics = tuple(sorted(_topics(self._reader.connections), key=lambda t: t.name))
+        self.count = self._reader.message_count
+        self.start = self._reader.start_time if self.count else 0
+        self.end = self._reader.end_time - 1 if self.count else 0
+        self.duration = self.end - self.start
+        single = self.path.suffix if self.path.is_file() else ""
+        self.storage = "sqlite3" if single == ".db3" or _has(self.path, "*.db3*") else "mcap"
+
+    def __enter__(self) -> BagSource:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files; harmless when repeated."""
+        if self._reader.is_open:
+            self._reader.close()
+
+    def topic(self, name: str, msgtype: str | None = None) -> BagTopic:
+        """The topic ``name``, which must be there and, if given, of type ``msgtype``.
+
+        Raises:
+            BagError: It is not; the message says what there is.
+        """
+        found = next((t for t in self.topics if t.name == name), None)
+        if found is None:
+            raise BagError(f"bag {self.path} has no topic {name}. It has: {self.listing()}.")
+        if msgtype is not None and found.msgtype != msgtype:
+            raise BagError(
+                f"topic {name} of bag {self.path} is {found.msgtype}; {msgtype} is needed. "
+                f"The bag has: {self.listing()}."
+            )
+        return found
+
+    def listing(self) -> str:
+        """All topics with type and count, in one line."""
+        return ", ".join(f"{t.name} ({t.msgtype}, {t.count})" for t in self.topics) or "no topic"
+
+    def messages(
+        self,
+        topics: Collection[str] | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+    ) -> Iterator[BagRecord]:
+        """Messages in the order of their bag times.
+
+        Args:
+            topics: Names; None: all.
+            start, stop: Bag times in ns, start included, stop not.
+
+        Raises:
+            BagError: A topic is missing, or the file is damaged on the way.
+        """
+        for name in topics or ():
+            self.topic(name)
+        chosen = [
+            c for c in self._reader.connections if topics is None or c.topic in topics
+        ]
+        if not chosen:
+            return
+        try:
+            for connection, stamp, data in self._reader.messages(chosen, start, stop):
+                yield BagRecord(connection.topic, connection.msgtype, stamp, data)
+        except GeneratorExit:
+            raise
+        except Exception as error:
+            raise _damaged(self.path, error) from error
+
+    def __iter__(self) -> Iterator[BagRecord]:
+        return self.messages()
+
+    def deserialize(self, data: bytes, msgtype: str) -> Any:
+        """The message object of CDR bytes; types that only the bag defines work too.
+
+        Raises:
+            BagError: The type is unknown or the bytes do not fit it.
+        """
+        store = self._types()
+        try:
+            return store.deserialize_cdr(data, msgtype)
+        except KeyError as error:
+            raise BagError(
+                f"message type {msgtype} is unknown and bag {self.path} has no definition of it."
+            ) from error
+        except Exception as error:
+            raise BagError(
+                f"a message of bag {self.path} is not a valid {msgtype} ({error}); "
+                "record the bag again."
+            ) from error
+
+    def _types(self) -> Any:
+        if self._store is None:
+            from rosbags.interfaces import MessageDefinitionFormat
+            from rosbags.typesys import get_types_from_msg
+
+            store = new_typestore()
+            for c in self._reader.connections:
+                unknown = c.msgtype not in store.fielddefs
+                if unknown and c.msgdef.format == MessageDefinitionFormat.MSG:
+                    found = get_types_from_msg(c.msgdef.data, c.msgtype)
+                    store.register({k: v for k, v in found.items() if k not in store.fielddefs})
+            self._store = store
+        return self._store
+
+
+def _topics(connections: Iterable[Any]) -> list[BagTopic]:
+    from rosbags.interfaces import QosDurability, QosReliability
+
+    merged: dict[str, BagTopic] = {}
+    for c in connections:
+        qos = c.ext.offered_qos_profiles
+        before = merged.get(c.topic)
+        merged[c.topic] = BagTopic(
+            name=c.topic,
+            msgtype=c.msgtype,
+            count=c.msgcount + (before.count if before else 0),
+            latched=any(q.durability == QosDurability.TRANSIENT_LOCAL for q in qos)
+            or bool(before and before.latched),
+            best_effort=bool(qos)
+            and all(q.reliability == QosReliability.BEST_EFFORT for q in qos),
+        )
+    return list(merged.values())
+
+
+def _has(path: Path, pattern: str) -> bool:
+    return path.is_dir() and any(path.glob(pattern))
+
+
+def _clear(path: Path, overwrite: bool) -> None:
+    if not path.exists():
+        return
+    if overwrite and path.is_dir() and (path / "metadata.yaml").is_file():
+        shutil.rmtree(path)
+        return
+    if overwrite and path.is_dir() and not any(path.iterdir()):
+        path.rmdir()
+        return
+    kind = "a bag" if (path / "metadata.yaml").is_file() else "not a bag"
+    raise BagError(
+        f"{path} exists already and is {kind}; give another name, or remove it first."
+    )
+
+
+def _check_exists(path: Path) -> None:
+    if not path.exists():
+        raise BagError(f"there is no bag at {path}; give a rosbag2 folder (or a .mcap file).")
+    if path.is_file():
+        if path.suffix not in (".mcap", ".db3"):
+            raise BagError(
+                f"{path} is not a bag; give a rosbag2 folder, or a .mcap or .db3 file."
+            )
+        return
+    if not (path / "metadata.yaml").is_file():
+        inside = sorted(p.name for p in (*path.glob("*.mcap"), *path.glob("*.db3")))
+        remedy = (
+            f"run `ros2 bag reindex {path}`, or give the file itself: {path / inside[0]}"
+            if inside
+            else "give a rosbag2 folder"
+        )
+        raise BagError(f"bag {path} has no metadata.yaml; {remedy}.")
+
+
+def _damaged(path: Path, error: Exception) -> BagError:
+    return BagError(
+        f"bag {path} cannot be read: {str(error).rstrip('.') or type(error).__name__}. It is "
+        "incomplete or damaged (was its recording interrupted?); run `ros2 bag reindex` or "
+        "`mcap recover` on it, or record it again."
+    )

@@ -1,0 +1,1 @@
+"""Reports of a replay: summary, contact sheet, HTML page. Works without ROS."""
