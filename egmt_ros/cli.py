@@ -20,8 +20,8 @@ COMMANDS = {
     "fuse": ("egmt_ros.pipeline.fuse_command", "fuse two images or two folders of images"),
     "train": ("egmt_ros.training.train_command", "train a network"),
     "evaluate": ("egmt_ros.evaluation.evaluate_command", "measure fused images and labels"),
-    "bench": ("egmt_ros.evaluation.bench_command", "time the engine"),
-    "bag": ("egmt_ros.evaluation.bag_command", "make and look at bags"),
+    "bench": ("egmt_ros.evaluation.bench.bench_command", "time the engine"),
+    "bag": ("egmt_ros.evaluation.bags.bag_command", "make and look at bags"),
 }
 
 

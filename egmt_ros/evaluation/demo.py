@@ -141,7 +141,7 @@ def _check_sources(args: argparse.Namespace) -> None:
 
         find_inputs(args.bag, args.thermal_topic, args.visible_topic)
     if args.data is not None:
-        from egmt_ros.evaluation.pair_folder import scan_pairs
+        from egmt_ros.evaluation.bags.pair_folder import scan_pairs
 
         scan_pairs(args.data)
 
@@ -180,15 +180,15 @@ def _source_bag(args: argparse.Namespace, out: Path) -> Path:
         return args.bag
     path = out / ("street_scene" if args.data is None else "image_pairs")
     if args.data is not None:
-        from egmt_ros.evaluation.pair_folder import scan_pairs
-        from egmt_ros.evaluation.pairs_bag import write_pairs_bag
+        from egmt_ros.evaluation.bags.pair_folder import scan_pairs
+        from egmt_ros.evaluation.bags.pairs_bag import write_pairs_bag
 
         # About 20 s, at a pace that a slow machine can follow, so that each pair is seen.
         rate = args.pair_rate or min(10.0, max(4.0, len(scan_pairs(args.data).pairs) / 20.0))
         write_pairs_bag(args.data, path, rate=rate,
                         progress=not args.no_progress)
     else:
-        from egmt_ros.evaluation.synthetic_bag import write_synthetic_bag
+        from egmt_ros.evaluation.bags.synthetic_bag import write_synthetic_bag
 
         write_synthetic_bag(path, duration=args.duration, thermal_rate=args.thermal_rate,
                             progress=not args.no_progress)

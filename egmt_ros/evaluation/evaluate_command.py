@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one Markdown table a data set, and the labels' average precision."""
-    from egmt_ros.evaluation.pairs import evaluate_pairs, markdown_labels, markdown_table
+    from egmt_ros.evaluation.fusion.pairs import evaluate_pairs, markdown_labels, markdown_table
 
     result = evaluate_pairs(
         args.data, args.split, args.methods.split(","), args.weights, args.device

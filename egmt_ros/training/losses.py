@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from egmt_ros.evaluation.metrics import score_pair
+from egmt_ros.evaluation.fusion.metrics import score_pair
 from egmt_ros.model.network import EGMTOutput
 from egmt_ros.training.augmentation import Batch
 from egmt_ros.training.config import LossWeights

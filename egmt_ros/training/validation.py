@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from egmt_ros.evaluation.label_metrics import average_precision
-from egmt_ros.evaluation.metrics import score_pair
+from egmt_ros.evaluation.fusion.metrics import score_pair
+from egmt_ros.evaluation.labels.label_metrics import average_precision
 from egmt_ros.model.network import EGMT
 from egmt_ros.training.data import Sample
 

@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from egmt_ros.errors import BagError
-from egmt_ros.evaluation import bag_types, bags
-from egmt_ros.evaluation.bag_command import add_arguments, run
-from egmt_ros.evaluation.bag_topics import find_image_topics
-from egmt_ros.evaluation.bag_types import (
+from egmt_ros.evaluation.bags import bag_types, bags
+from egmt_ros.evaluation.bags.bag_command import add_arguments, run
+from egmt_ros.evaluation.bags.bag_topics import find_image_topics
+from egmt_ros.evaluation.bags.bag_types import (
     COMPRESSED_IMAGE,
     ENTITIES,
     ENTITY,
@@ -28,8 +28,8 @@ from egmt_ros.evaluation.bag_types import (
     time_message,
     typestore,
 )
-from egmt_ros.evaluation.bags import BagMessage, BagSource, BagWriter, write_bag
-from egmt_ros.evaluation.synthetic_bag import (
+from egmt_ros.evaluation.bags.bags import BagMessage, BagSource, BagWriter, write_bag
+from egmt_ros.evaluation.bags.synthetic_bag import (
     THERMAL_TOPIC,
     TRUTH_TOPIC,
     VISIBLE_TOPIC,
@@ -317,7 +317,7 @@ def test_bag_commands(tmp_path, capsys):
 
 def test_reading_needs_no_ros():
     code = (
-        "import sys; import egmt_ros.evaluation.bags, egmt_ros.evaluation.synthetic_bag;"
+        "import sys; import egmt_ros.evaluation.bags.bags, egmt_ros.evaluation.bags.synthetic_bag;"
         "print([m for m in ('rclpy', 'torch', 'sensor_msgs') if m in sys.modules])"
     )
     root = Path(bags.__file__).parents[2]

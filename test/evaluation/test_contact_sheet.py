@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from egmt_ros.errors import EgmtError, InputError
-from egmt_ros.evaluation.bag_types import image_message
+from egmt_ros.evaluation.bags.bag_types import image_message
 from egmt_ros.evaluation.report.contact_sheet import (
     contact_sheet,
     drawn_labels,

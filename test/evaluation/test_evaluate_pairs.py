@@ -11,8 +11,8 @@ import pytest
 
 from egmt_ros.cli import main
 from egmt_ros.errors import CheckpointError, DataError
-from egmt_ros.evaluation.label_metrics import average_precision
-from egmt_ros.evaluation.pairs import evaluate_pairs
+from egmt_ros.evaluation.fusion.pairs import evaluate_pairs
+from egmt_ros.evaluation.labels.label_metrics import average_precision
 
 
 def test_average_precision_by_hand() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from egmt_ros.evaluation.classical import laplacian, maximum, mean
-from egmt_ros.evaluation.metrics import (
+from egmt_ros.evaluation.fusion.classical import laplacian, maximum, mean
+from egmt_ros.evaluation.fusion.metrics import (
     PairScores,
     correlation,
     edge_preservation,

@@ -12,8 +12,8 @@ import pytest
 
 from egmt_ros.errors import BagError, ConfigError, DataError, MissingDependencyError
 from egmt_ros.evaluation import demo
-from egmt_ros.evaluation.bag_types import IMAGE, image_message
-from egmt_ros.evaluation.bags import BagWriter
+from egmt_ros.evaluation.bags.bag_types import IMAGE, image_message
+from egmt_ros.evaluation.bags.bags import BagWriter
 from egmt_ros.evaluation.live.environment import require_ros
 from egmt_ros.evaluation.live.inputs import find_inputs, fitting_parameters
 

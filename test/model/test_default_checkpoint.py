@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from egmt_ros.evaluation.classical import mean
-from egmt_ros.evaluation.metrics import PairScores, score_pair
+from egmt_ros.evaluation.fusion.classical import mean
+from egmt_ros.evaluation.fusion.metrics import PairScores, score_pair
 from egmt_ros.evaluation.scene import StreetScene
 from egmt_ros.model.checkpoint import CheckpointInfo, load_checkpoint
 from egmt_ros.model.cost import count_gmac

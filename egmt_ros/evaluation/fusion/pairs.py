@@ -15,9 +15,9 @@ from tqdm import tqdm
 from egmt_ros.entities.annotations import Annotations
 from egmt_ros.entities.vocabulary import Vocabulary, load_vocabulary
 from egmt_ros.errors import ConfigError, DataError
-from egmt_ros.evaluation.classical import METHODS
-from egmt_ros.evaluation.label_metrics import average_precision
-from egmt_ros.evaluation.metrics import PairScores, score_pair
+from egmt_ros.evaluation.fusion.classical import METHODS
+from egmt_ros.evaluation.fusion.metrics import PairScores, score_pair
+from egmt_ros.evaluation.labels.label_metrics import average_precision
 from egmt_ros.pipeline.engine import FusionEngine
 from egmt_ros.pipeline.image_files import match_pairs, read_thermal, read_visible
 from egmt_ros.resources import config_path

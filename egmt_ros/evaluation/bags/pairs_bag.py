@@ -12,16 +12,16 @@ import cv2
 import numpy as np
 
 from egmt_ros.errors import DataError
-from egmt_ros.evaluation.bag_types import IMAGE, image_message
-from egmt_ros.evaluation.bags import BagMessage, write_bag
-from egmt_ros.evaluation.pair_folder import PairFiles, scan_pairs
-from egmt_ros.evaluation.scene.sequence import SECOND, START
-from egmt_ros.evaluation.synthetic_bag import (
+from egmt_ros.evaluation.bags.bag_types import IMAGE, image_message
+from egmt_ros.evaluation.bags.bags import BagMessage, write_bag
+from egmt_ros.evaluation.bags.pair_folder import PairFiles, scan_pairs
+from egmt_ros.evaluation.bags.synthetic_bag import (
     THERMAL_FRAME,
     THERMAL_TOPIC,
     VISIBLE_FRAME,
     VISIBLE_TOPIC,
 )
+from egmt_ros.evaluation.scene.sequence import SECOND, START
 from egmt_ros.pipeline.image_files import read_thermal, read_visible
 
 MISMATCH = ("error", "skip", "letterbox")

@@ -7,8 +7,8 @@ import importlib
 from pathlib import Path
 
 _MAKERS = {
-    "synth": ("egmt_ros.evaluation.synthetic_bag", "render the made-up street into a bag"),
-    "from-pairs": ("egmt_ros.evaluation.pairs_bag", "turn a folder of image pairs into a bag"),
+    "synth": ("egmt_ros.evaluation.bags.synthetic_bag", "render the made-up street into a bag"),
+    "from-pairs": ("egmt_ros.evaluation.bags.pairs_bag", "turn a folder of image pairs into a bag"),
 }
 
 
@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _info(path: Path) -> int:
     from egmt_ros.errors import BagError
-    from egmt_ros.evaluation.bag_topics import find_image_topics
-    from egmt_ros.evaluation.bags import BagSource
+    from egmt_ros.evaluation.bags.bag_topics import find_image_topics
+    from egmt_ros.evaluation.bags.bags import BagSource
 
     with BagSource(path) as bag:
         seconds = bag.duration / 1e9

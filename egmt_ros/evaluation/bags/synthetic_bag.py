@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from egmt_ros.evaluation.bag_types import (
+from egmt_ros.evaluation.bags.bag_types import (
     ENTITIES,
     ENTITY,
     IMAGE,
@@ -16,7 +16,7 @@ from egmt_ros.evaluation.bag_types import (
     time_message,
     typestore,
 )
-from egmt_ros.evaluation.bags import BagMessage, write_bag
+from egmt_ros.evaluation.bags.bags import BagMessage, write_bag
 from egmt_ros.evaluation.scene.sequence import CameraTiming, SceneSequence
 from egmt_ros.evaluation.scene.truth import FrameTruth
 

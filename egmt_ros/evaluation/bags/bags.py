@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from egmt_ros.errors import BagError
-from egmt_ros.evaluation.bag_types import (
+from egmt_ros.evaluation.bags.bag_types import (
     new_typestore,
     qos_profile,
     require_rosbags,

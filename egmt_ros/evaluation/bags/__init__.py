@@ -1,0 +1,1 @@
+"""Rosbags: reading, writing, making them: `egmt bag`."""

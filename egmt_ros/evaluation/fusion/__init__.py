@@ -1,0 +1,1 @@
+"""Quality of fused images: metrics, classical methods, `egmt evaluate pairs`."""

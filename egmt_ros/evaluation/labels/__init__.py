@@ -1,0 +1,1 @@
+"""Quality of entity labels: `egmt evaluate labels`."""
