@@ -95,6 +95,7 @@ setup(
     ],
     extras_require={
         "bag": ["rosbags>=0.11"],
+        "fast": ["openvino>=2024.0"],
         "test": TEST,
         "train": [
             "efficientnet-lite-pytorch",

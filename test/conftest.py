@@ -114,6 +114,7 @@ OPTIONAL = {
     "message_filters": lambda: _importable("message_filters"),
     "cv_bridge": lambda: _importable("cv_bridge"),
     "transformers": lambda: _importable("transformers"),
+    "openvino": lambda: _importable("openvino"),
     "a CUDA device": _cuda,
     "the data in ../shared/data": lambda: (ROOT.parent / "shared" / "data").is_dir(),
     "colcon": lambda: shutil.which("colcon") is not None,

@@ -85,6 +85,7 @@ class Setup:
             "installer": ("pip and setuptools", self.install_installer),
             "torch": (f"torch {wanted.TORCH}", self.install_torch),
             "packages": (packages_title, self.install_packages),
+            "fast": (wanted.FAST, self.install_fast),
             "messages": ("egmt_msgs", self.build_messages),
             "checkout": ("egmt_ros", self.install_checkout),
         }
@@ -109,6 +110,7 @@ class Setup:
             "installer": pinned,
             "torch": digest(venv, wanted.TORCH, *(["any"] if self.state.torch == "any" else [])),
             "packages": pinned,
+            "fast": pinned,
             "messages": messages,
             "checkout": checkout,
         }
@@ -248,6 +250,15 @@ class Setup:
         if lacking:
             remark += f"but {', '.join(lacking)} do not fit them: make test may lack them "
         return remark
+
+    def install_fast(self) -> str | None:
+        constraints = self.venv / "constraints.txt" if self.ros else self.constraints
+        kind, line = self.tools.try_pip("-c", str(constraints), "--no-deps", wanted.FAST)
+        if kind in ("missing", "conflict"):
+            return "not for this Python and processor, torch does its work "
+        if kind:
+            raise self.tools.pip_error(line)
+        return None
 
     def build_messages(self) -> str | None:
         if self.sourced_messages:

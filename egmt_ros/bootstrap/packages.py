@@ -22,6 +22,10 @@ RUNTIME = (
     "rosbags",
 )
 
+FAST = "openvino"
+"""The faster runtime of the network on a CPU. Goes without its own needs: NumPy is there, and
+its telemetry would report each start to its makers. Not on every processor there is a wheel."""
+
 TEST = ("pytest", "hypothesis", "scikit-image", "ruff")
 
 INSTALLER = ("pip", "setuptools")

@@ -57,8 +57,8 @@ class Decoder(nn.Module):
         fine = self.fine(_modulate(fine, _upsample(self.modulate_fine(guidance), 4)))
         hidden = self.hidden(torch.cat([fine, thermal.cells, visible.cells], 1)).relu_()
         weight, correction = self.output(hidden).chunk(2, dim=1)
-        weight = F.pixel_shuffle(weight, STRIDE).sigmoid()
-        correction = F.pixel_shuffle(correction, STRIDE)
+        weight = F.pixel_shuffle(weight, STRIDE).float().sigmoid()
+        correction = F.pixel_shuffle(correction, STRIDE).float()
         return torch.lerp(images[1], images[0], weight) + 0.25 * torch.tanh(correction)
 
 

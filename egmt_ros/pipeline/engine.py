@@ -18,6 +18,7 @@ from egmt_ros.model.network import COARSE_STRIDE, EGMT, MINIMUM_SIDE
 from egmt_ros.pipeline.devices import resolve_device
 from egmt_ros.pipeline.regions import attention_region
 from egmt_ros.pipeline.results import EntityLabel, FusionResult
+from egmt_ros.pipeline.runtime import Announce, make_runtime
 from egmt_ros.pipeline.thermal import (
     FULL_SCALE_8_BIT,
     ThermalRange,
@@ -42,13 +43,22 @@ class FusionEngine:
         vocabulary_hash: Hash of the vocabulary.
         text_encoder: Text encoder that made the vocabulary's embeddings.
         device: Where the network runs, "cpu" or "cuda:N".
+        runtime: What executes it, one of `egmt_ros.pipeline.runtime.RUNTIMES` but "auto".
+        precision: Of the products inside the network, "float32", "bfloat16" or "float16".
     """
 
-    def __init__(self, network: EGMT, info: CheckpointInfo, device: torch.device) -> None:
-        self._network = fold_batch_norms(network.eval()).to(device)
-        self._network.to(memory_format=torch.channels_last)
+    def __init__(
+        self,
+        network: EGMT,
+        info: CheckpointInfo,
+        device: torch.device,
+        runtime: str = "auto",
+        precision: str = "float32",
+        announce: Announce | None = None,
+    ) -> None:
+        folded = fold_batch_norms(network.eval())
+        self._runtime = make_runtime(runtime, folded, device, precision, announce)
         self._budget = network.config.token_budget
-        self._device = device
         self._frame_range = ThermalRangeEstimator("frame")
         self._localised = frozenset(info.localised)
         self.names = info.names
@@ -57,10 +67,18 @@ class FusionEngine:
         self.vocabulary_hash = info.vocabulary_hash
         self.text_encoder = info.text_encoder
         self.device = str(device)
+        self.runtime = self._runtime.name
+        self.precision = self._runtime.precision
 
     @classmethod
     def load(
-        cls, weights: str | Path | None = None, device: str = "auto", threads: int | None = None
+        cls,
+        weights: str | Path | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        runtime: str = "auto",
+        precision: str = "float32",
+        announce: Announce | None = None,
     ) -> FusionEngine:
         """Load a checkpoint.
 
@@ -68,12 +86,19 @@ class FusionEngine:
             weights: Path of a .safetensors file with its .json beside it; None or "" takes the
                 default checkpoint.
             device: "auto", "cpu" or "cuda:N".
-            threads: CPU threads of PyTorch in this process; None leaves them as they are.
+            threads: CPU threads of PyTorch in this process, which OpenVINO takes over; None
+                leaves them as they are.
+            runtime: "auto", "torch", "openvino" or "cuda-graphs"; see `egmt_ros.pipeline.runtime`.
+            precision: "float32", "bfloat16" or "float16" (CUDA only).
+            announce: Told in a line when an image size is new and the runtime has to prepare for
+                it, which can take a second or more; None writes that to the log.
 
         Raises:
             CheckpointError: The checkpoint is missing, damaged, foreign or mismatched.
             DeviceError: The device is not there.
-            ConfigError: `threads` is below 1.
+            ConfigError: `threads` is below 1; runtime or precision is unknown or does not suit
+                the device.
+            MissingDependencyError: OpenVINO is asked for and not installed.
         """
         chosen = resolve_device(device)
         if threads is not None:
@@ -82,7 +107,7 @@ class FusionEngine:
             torch.set_num_threads(threads)
         path = Path(weights) if weights else weights_path()
         network, info = load_checkpoint(path)
-        return cls(network, info, chosen)
+        return cls(network, info, chosen, runtime, precision, announce)
 
     def fuse(
         self,
@@ -109,13 +134,7 @@ class FusionEngine:
             thermal_range = FULL_SCALE_8_BIT if whole else self._frame_range.update(thermal, 0)
         ycrcb = _to_ycrcb(visible)
         prepared = time.perf_counter()
-        with torch.inference_mode():
-            output = self._network(
-                self._thermal_tensor(thermal, thermal_range), self._visible_tensor(ycrcb)
-            )
-            fused = (output.fused[0, 0] * 255.0).round_().clamp_(0.0, 255.0).byte().cpu().numpy()
-            scores = output.logits[0].sigmoid().cpu().numpy()
-            attention = output.attention[0].float().cpu().numpy()
+        fused, scores, attention = self._runtime.run(thermal, ycrcb, thermal_range)
         run = time.perf_counter()
         rows, cols = -(-height // COARSE_STRIDE), -(-width // COARSE_STRIDE)
         cell = COARSE_STRIDE * pool_factor(rows, cols, self._budget)
@@ -136,7 +155,10 @@ class FusionEngine:
         )
 
     def warm_up(self, width: int = 640, height: int = 480, rounds: int = 3) -> float:
-        """Fuse a few frames of noise; return the milliseconds of the last one."""
+        """Fuse a few frames of noise; return the milliseconds of the last one.
+
+        Afterwards the runtime is prepared for this size.
+        """
         rng = np.random.default_rng(0)
         thermal = rng.integers(0, 256, (height, width), np.uint8)
         visible = rng.integers(0, 256, (height, width, 3), np.uint8)
@@ -147,22 +169,7 @@ class FusionEngine:
 
     def close(self) -> None:
         """Release the network's memory; the engine cannot be used afterwards."""
-        del self._network
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def _thermal_tensor(self, thermal: np.ndarray, limits: ThermalRange) -> torch.Tensor:
-        if thermal.dtype == np.uint16:
-            thermal = thermal.astype(np.float32)
-        tensor = torch.from_numpy(np.ascontiguousarray(thermal)).to(self._device)
-        scale = 1.0 / (limits.high - limits.low)
-        # float() of a float32 array is that array, a view of the message: not in place at first.
-        tensor = tensor.float().sub(limits.low).mul_(scale).clamp_(0.0, 1.0)
-        return tensor[None, None]
-
-    def _visible_tensor(self, ycrcb: np.ndarray) -> torch.Tensor:
-        tensor = torch.from_numpy(ycrcb).to(self._device).float().mul_(1.0 / 255.0)
-        return tensor.permute(2, 0, 1)[None]
+        self._runtime.close()
 
     def _labels(
         self,

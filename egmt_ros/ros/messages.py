@@ -27,6 +27,7 @@ class ModelIdentity:
     vocabulary_hash: str
     text_encoder: str
     device: str
+    runtime: str
     names: tuple[str, ...]
     thresholds: tuple[float, ...]
 
@@ -38,6 +39,7 @@ class ModelIdentity:
             vocabulary_hash=engine.vocabulary_hash,
             text_encoder=engine.text_encoder,
             device=str(engine.device),
+            runtime=engine.runtime,
             names=tuple(engine.names),
             thresholds=tuple(float(value) for value in engine.thresholds),
         )

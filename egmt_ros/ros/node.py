@@ -65,7 +65,7 @@ class FusionNode(LifecycleNode):
     """Managed node `egmt_fusion`; topics, parameters and states are in the README.
 
     Args:
-        engine_factory: Called in `configure` with weights, device and threads.
+        engine_factory: Called in `configure` with the arguments of `load_engine`.
         node_name: Overridden by the remapping `__node`.
         kwargs: For rclpy.lifecycle.LifecycleNode (context, namespace, parameter_overrides ...).
 
@@ -190,13 +190,19 @@ class FusionNode(LifecycleNode):
         wanted = parameters.model
         self._state.model = {"device_requested": wanted.device}
         engine = self._engine_factory(
-            weights=wanted.weights or None, device=wanted.device, threads=wanted.threads or None
+            weights=wanted.weights or None,
+            device=wanted.device,
+            threads=wanted.threads or None,
+            runtime=wanted.runtime,
+            precision=wanted.precision,
+            announce=self.get_logger().info,
         )
         try:
             model = ModelIdentity.of(engine)
             self.get_logger().info(
                 f"model {model.model_id} with {len(model.names)} entities on device"
-                f" {model.device} (model.device: {wanted.device})"
+                f" {model.device} (model.device: {wanted.device}) with {model.runtime}"
+                f" (model.runtime: {wanted.runtime})"
             )
             warm_up_ms = None
             if wanted.warm_up_width and wanted.warm_up_height:
@@ -205,6 +211,7 @@ class FusionNode(LifecycleNode):
             self._state.model = {
                 "device_requested": wanted.device,
                 "device": model.device,
+                "runtime": model.runtime,
                 "model_id": model.model_id,
                 "vocabulary_hash": model.vocabulary_hash,
                 "text_encoder": model.text_encoder,

@@ -104,6 +104,14 @@ SPECS: tuple[Spec, ...] = (
     Spec("model.threads", 0,
          "CPU threads of the network; 0: as many as the library chooses.",
          0, 256, applies=_CONFIGURE),
+    Spec("model.runtime", "auto",
+         "What executes the network: auto (openvino on a CPU where it is installed, otherwise"
+         " torch), torch, openvino (CPU) or cuda-graphs (CUDA).",
+         choices=("auto", "torch", "openvino", "cuda-graphs"), applies=_CONFIGURE),
+    Spec("model.precision", "float32",
+         "Precision inside the network: float32, bfloat16, or float16 (CUDA only); the short ones"
+         " are faster and change the fused image slightly.",
+         choices=("float32", "bfloat16", "float16"), applies=_CONFIGURE),
     Spec("model.warm_up_width", 640,
          "Width, pixels, of the image that warms the network up in configure; 0: no warm-up.",
          0, 8192, applies=_CONFIGURE),
@@ -185,6 +193,8 @@ class ModelParameters:
     weights: str
     device: str
     threads: int
+    runtime: str
+    precision: str
     warm_up_width: int
     warm_up_height: int
 

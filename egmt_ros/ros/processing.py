@@ -24,6 +24,7 @@ class Engine(Protocol):
     vocabulary_hash: str
     text_encoder: str
     device: str
+    runtime: str
 
     def fuse(self, thermal: Any, visible: Any, thermal_range: Any = None) -> FusionResult:
         """Fuse two images of equal size."""
@@ -38,11 +39,22 @@ class Engine(Protocol):
 EngineFactory = Callable[..., Engine]
 
 
-def load_engine(*, weights: str | None, device: str, threads: int | None) -> Engine:
-    """The trained network; imported here, so that importing the node stays light."""
+def load_engine(
+    *,
+    weights: str | None,
+    device: str,
+    threads: int | None,
+    runtime: str,
+    precision: str,
+    announce: Callable[[str], None],
+) -> Engine:
+    """The trained network; imported here, so that importing the node stays light.
+
+    `announce` is told when an image size is new and takes the engine a moment to prepare for.
+    """
     from egmt_ros.pipeline.engine import FusionEngine
 
-    return FusionEngine.load(weights=weights, device=device, threads=threads)
+    return FusionEngine.load(weights, device, threads, runtime, precision, announce)
 
 
 class PairRejected(EgmtError):

@@ -157,7 +157,7 @@ def test_unreachable_package_index_and_going_on_afterwards(
     # Port 9 of this machine: nobody answers.
     pip = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_CONFIG_FILE": os.devnull}
     environ = {**bare_environment, **pip, "no_proxy": "127.0.0.1"}
-    for first_line in ("[1/7] virtual environment ...", "[1/6] pip and setuptools ..."):
+    for first_line in ("[1/8] virtual environment ...", "[1/7] pip and setuptools ..."):
         result = start_setup(checkout, environ)
         assert result.returncode == 1
         (line,) = result.stderr.splitlines()
@@ -205,7 +205,7 @@ def run_recorded(root: Path, failing: str = "", **options: object) -> list[str]:
     return done
 
 
-ALL = ["venv", "installer", "torch", "packages", "messages", "checkout", "check"]
+ALL = ["venv", "installer", "torch", "packages", "fast", "messages", "checkout", "check"]
 
 
 def test_a_second_run_does_nothing(checkout: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_second_run_does_nothing(checkout: Path) -> None:
 
 def test_an_interrupted_run_goes_on_where_it_was(checkout: Path) -> None:
     assert run_recorded(checkout, failing="packages") == ALL[:3]
-    assert run_recorded(checkout, failing="check") == ALL[3:6]
+    assert run_recorded(checkout, failing="check") == ALL[3:7]
     assert run_recorded(checkout) == ["check"]
     assert run_recorded(checkout) == []
 
@@ -228,7 +228,7 @@ def test_only_what_depends_on_a_change_is_done_again(checkout: Path) -> None:
     (checkout / "setup.cfg").write_text("")
     assert run_recorded(checkout) == ["checkout", "check"]
     (checkout / "config" / "constraints.txt").write_text("pip==26.3\n")
-    assert run_recorded(checkout) == ["installer", "packages", "messages", "check"]
+    assert run_recorded(checkout) == ["installer", "packages", "fast", "messages", "check"]
     assert run_recorded(checkout) == []
 
 

@@ -177,6 +177,20 @@ def test_a_test_package_that_does_not_fit_ros_keeps_no_other_out(tmp_path: Path)
     assert "pytest>=7,<9" in (tmp_path / ".venv" / "constraints.txt").read_text().splitlines()
 
 
+@pytest.mark.parametrize("kind", ["missing", "conflict", "network", ""])
+def test_a_processor_without_openvino_is_set_up_all_the_same(tmp_path: Path, kind: str) -> None:
+    options = argparse.Namespace(extras=[], torch="", compiler="system")
+    setup = environment.Setup(tmp_path, options, {})
+    setup.tools = FakeTools([(kind, "what pip said")], "")
+    if kind == "network":
+        with pytest.raises(SetupError, match="what pip said"):
+            setup.install_fast()
+    else:
+        remark = setup.install_fast()
+        assert ("torch does its work" in remark) if kind else remark is None
+    assert setup.tools.asked == [f"-c {setup.constraints} --no-deps openvino"]
+
+
 def test_include_folders_of_the_wheels_are_relocated() -> None:
     text = (
         "set_target_properties(x PROPERTIES\n"

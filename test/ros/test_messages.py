@@ -15,7 +15,7 @@ from egmt_ros.pipeline.results import EntityLabel, FusionResult, Region  # noqa:
 from egmt_ros.ros import messages  # noqa: E402
 from egmt_ros.ros.parameters import EntityParameters  # noqa: E402
 
-MODEL = messages.ModelIdentity("m@1", "hash", "encoder", "cpu", ("a", "b"), (0.4, 0.6))
+MODEL = messages.ModelIdentity("m@1", "hash", "encoder", "cpu", "torch", ("a", "b"), (0.4, 0.6))
 
 
 def result(**changes):

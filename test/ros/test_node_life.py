@@ -124,14 +124,18 @@ def test_configure_hands_the_model_parameters_to_the_engine(rig):
             "model.weights": "/w.safetensors",
             "model.device": "cpu",
             "model.threads": 2,
+            "model.runtime": "torch",
+            "model.precision": "bfloat16",
             "model.warm_up_width": 96,
             "model.warm_up_height": 64,
         }
     )
     assert rig.engine.loaded_with == ("/w.safetensors", "cpu", 2)
+    assert rig.engine.executed_with == ("torch", "bfloat16")
     assert rig.engine.warmed_up == (96, 64)
     _, values = rig.status("model")
     assert values["device"] == "cpu" and values["model_id"] == rig.engine.model_id
+    assert values["runtime"] == "fake"
 
 
 def test_diagnostics_go_on_while_the_model_loads(rig, fake_engine):

@@ -70,6 +70,8 @@ def test_an_integer_is_accepted_for_a_double():
         ({"autostart": 1}, ["autostart", "bool"]),
         ({"model.device": "gpu"}, ["model.device", "'gpu'", "cuda:N"]),
         ({"model.device": "cuda:"}, ["model.device"]),
+        ({"model.runtime": "onnx"}, ["model.runtime", "'onnx'", "auto, torch, openvino"]),
+        ({"model.precision": "int8"}, ["model.precision", "'int8'", "float32, bfloat16"]),
         ({"model.warm_up_width": 10}, ["model.warm_up_width", "at least 64"]),
         ({"input.thermal.reliability": "Best"}, ["input.thermal.reliability", "best_effort"]),
         ({"input.visible.depth": 0}, ["input.visible.depth", "1 to 1000"]),
@@ -119,3 +121,9 @@ def test_any_values_are_either_refused_or_valid(values):
 def test_what_configure_reads_says_so():
     assert BY_NAME["model.device"].applies is Applies.CONFIGURE
     assert BY_NAME["sync.max_gap"].applies is Applies.NOW
+
+
+def test_the_parameters_offer_what_the_engine_has():
+    runtime = pytest.importorskip("egmt_ros.pipeline.runtime", reason="torch is not installed")
+    assert BY_NAME["model.runtime"].choices == runtime.RUNTIMES
+    assert BY_NAME["model.precision"].choices == runtime.PRECISIONS

@@ -1,0 +1,56 @@
+"""What is prepared for one image size each: kept for the sizes used last."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Prepared = TypeVar("Prepared")
+
+SIZES_KEPT = 4
+"""A stream has one size; a node that is used for two cameras in turn has two."""
+
+
+class SizeCache(Generic[Prepared]):
+    """Prepares at the first use of a size, in the calling thread, and says so.
+
+    Not in a thread beside it: preparing takes about as long as a few dozen frames, the results
+    would depend on when it ends, and until then both threads would share the processor. Meanwhile
+    frames are superseded, not queued.
+
+    Args:
+        prepare: Called with width and height, pixels.
+        announce: Called with a line before and after it.
+        kept: Sizes to keep; the one not used for longest goes first.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[int, int], Prepared],
+        announce: Callable[[str], None],
+        kept: int = SIZES_KEPT,
+    ) -> None:
+        self._prepare = prepare
+        self._announce = announce
+        self._kept = kept
+        self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
+
+    def get(self, width: int, height: int) -> Prepared:
+        """What belongs to this size. Lets through what `prepare` raises, and keeps nothing then."""
+        size = width, height
+        if size not in self._prepared:
+            self._announce(f"preparing the network for images of {width}x{height} ...")
+            start = time.perf_counter()
+            while len(self._prepared) >= self._kept:
+                self._prepared.popitem(last=False)
+            self._prepared[size] = self._prepare(width, height)
+            took = time.perf_counter() - start
+            self._announce(f"prepared the network for images of {width}x{height} in {took:.1f} s")
+        self._prepared.move_to_end(size)
+        return self._prepared[size]
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._prepared.clear()
