@@ -32,7 +32,7 @@ class Develop(develop):
 with open("README.md" if os.path.exists("README.md") else "package.xml", encoding="utf-8") as file:
     LONG_DESCRIPTION = file.read()
 
-TEST = ["hypothesis", "pytest", "scikit-image"]
+TEST = ["hypothesis", "pytest", "scikit-image", "scikit-learn", "sewar"]
 
 setup(
     name=NAME,

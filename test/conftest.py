@@ -115,6 +115,8 @@ OPTIONAL = {
     "cv_bridge": lambda: _importable("cv_bridge"),
     "transformers": lambda: _importable("transformers"),
     "openvino": lambda: _importable("openvino"),
+    "scikit-learn": lambda: _importable("sklearn"),
+    "sewar": lambda: _importable("sewar"),
     "a CUDA device": _cuda,
     "the data in ../shared/data": lambda: (ROOT.parent / "shared" / "data").is_dir(),
     "colcon": lambda: shutil.which("colcon") is not None,

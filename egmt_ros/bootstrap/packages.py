@@ -26,7 +26,7 @@ FAST = "openvino"
 """The faster runtime of the network on a CPU. Goes without its own needs: NumPy is there, and
 its telemetry would report each start to its makers. Not on every processor there is a wheel."""
 
-TEST = ("pytest", "hypothesis", "scikit-image", "ruff")
+TEST = ("pytest", "hypothesis", "scikit-image", "scikit-learn", "sewar", "ruff")
 
 INSTALLER = ("pip", "setuptools")
 

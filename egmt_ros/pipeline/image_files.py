@@ -105,16 +105,46 @@ def images_by_stem(folder: Path) -> dict[str, Path]:
     Raises:
         DataError: The folder is missing, or holds two images of one stem.
     """
+    found = list_images(folder)
+    for stem, paths in found.items():
+        if len(paths) > 1:
+            raise DataError(
+                f"{folder} has two images of the name {stem}: {paths[0].name} and "
+                f"{paths[1].name}; remove one"
+            )
+    return {stem: paths[0] for stem, paths in found.items()}
+
+
+def list_images(folder: Path) -> dict[str, list[Path]]:
+    """Stem -> its images in a folder, sorted by path; more than one where stems are not unique.
+
+    Hidden files and files of other kinds are left out.
+
+    Raises:
+        DataError: The folder is missing.
+    """
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; give a folder of images")
-    found: dict[str, Path] = {}
+    found: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or path.is_dir():
             continue
-        if path.stem in found:
-            raise DataError(
-                f"{folder} has two images of the name {path.stem}: {found[path.stem].name} and "
-                f"{path.name}; remove one"
-            )
-        found[path.stem] = path
+        found.setdefault(path.stem, []).append(path)
     return found
+
+
+def to_grey(image: np.ndarray) -> np.ndarray:
+    """Luminance of (H, W, 3) uint8 BGR (BT.601, rounded); (H, W) uint8 stays as it is."""
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+def read_visible_8_bit(path: Path) -> np.ndarray:
+    """Read an image of 8 bits as `read_visible` does; deeper ones are refused, not cut to 8 bits.
+
+    Raises:
+        DataError: The file is missing, not an image, or not of 8 bits.
+    """
+    image = read_image(path)
+    if image.dtype != np.uint8:
+        raise DataError(f"{path} holds {image.dtype}; expected 8 bits (uint8)")
+    return np.ascontiguousarray(image[..., :3]) if image.ndim == 3 else image

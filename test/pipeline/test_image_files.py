@@ -11,7 +11,15 @@ import pytest
 
 from egmt_ros.cli import main
 from egmt_ros.errors import DataError
-from egmt_ros.pipeline.image_files import images_by_stem, match_pairs, read_thermal, read_visible
+from egmt_ros.pipeline.image_files import (
+    images_by_stem,
+    list_images,
+    match_pairs,
+    read_thermal,
+    read_visible,
+    read_visible_8_bit,
+    to_grey,
+)
 
 GREY = np.random.default_rng(0).integers(0, 255, (20, 30), np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 255, (20, 30, 3), np.uint8)
@@ -53,6 +61,22 @@ def test_visible_images(tmp_path: Path) -> None:
         read_visible(put(tmp_path / "f.tiff", GREY.astype(np.float32)))
 
 
+def test_visible_images_of_8_bits_alone(tmp_path: Path) -> None:
+    """Where grey levels are counted, 16 bits are not cut to 8 in passing."""
+    for name, image in (("c", COLOUR), ("g", GREY), ("a", np.dstack([COLOUR, GREY]))):
+        path = put(tmp_path / f"{name}.png", image)
+        assert np.array_equal(read_visible_8_bit(path), read_visible(path))
+    with pytest.raises(DataError, match=r"d\.png holds uint16; expected 8 bits"):
+        read_visible_8_bit(put(tmp_path / "d.png", COLOUR.astype(np.uint16)))
+
+
+def test_luminance_is_rounded() -> None:
+    assert to_grey(GREY) is GREY
+    expected = np.round(COLOUR @ [0.114, 0.587, 0.299])
+    assert np.abs(to_grey(COLOUR) - expected).max() <= 1
+    assert np.mean(to_grey(COLOUR) == expected) > 0.99
+
+
 def test_an_orientation_tag_turns_neither_image(tmp_path: Path) -> None:
     """A quarter turn that stands in one file alone would part the two images of a pair."""
     tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
@@ -87,6 +111,10 @@ def test_matching_ignores_what_is_hidden_or_no_image(tmp_path: Path) -> None:
     put(tmp_path / "ir" / "a.jpg", GREY)
     with pytest.raises(DataError, match="two images of the name a"):
         images_by_stem(tmp_path / "ir")
+    found = list_images(tmp_path / "ir")
+    assert {stem: [p.name for p in paths] for stem, paths in found.items()} == {
+        "a": ["a.jpg", "a.png"]
+    }
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Fusion without a network, to compare with: mean, max, Laplacian pyramid, and the sources."""
+"""Fusion without a network, to compare with.
+
+Mean, max, Laplacian pyramid, guided filter fusion, and the sources themselves.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+
+from egmt_ros.evaluation.fusion.guided_filter import guided_filter_fusion
 
 LEVELS = 4
 
@@ -46,6 +51,7 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "mean": mean,
     "max": maximum,
     "laplacian": laplacian,
+    "gff": guided_filter_fusion,
     "thermal": lambda thermal, visible: thermal,
     "visible": lambda thermal, visible: visible,
 }

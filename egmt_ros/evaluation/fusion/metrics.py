@@ -52,7 +52,7 @@ def score_pair(thermal: Tensor, visible: Tensor, fused: Tensor) -> PairScores:
         torch.minimum(vif_a, vif_b),
         edges.qabf,
         torch.minimum(edges.q_thermal, edges.q_visible),
-        correlation(thermal, fused - visible) + correlation(visible, fused - thermal),
+        scd(thermal, visible, fused),
         ssim_a + ssim_b,
         torch.minimum(ssim_a, ssim_b),
         torch.minimum(correlation(thermal, fused), correlation(visible, fused)),
@@ -64,6 +64,26 @@ def correlation(a: Tensor, b: Tensor) -> Tensor:
     a = a.flatten(1) - a.flatten(1).mean(1, keepdim=True)
     b = b.flatten(1) - b.flatten(1).mean(1, keepdim=True)
     return (a * b).sum(1) / ((a * a).sum(1) * (b * b).sum(1)).clamp_min(_EPS).sqrt()
+
+
+def scd(thermal: Tensor, visible: Tensor, fused: Tensor) -> Tensor:
+    """Sum of the correlations of differences, corr(A, F - B) + corr(B, F - A), -2..2.
+
+    Aslantas and Bendes, "A new image quality metric for image fusion: the sum of the correlations
+    of differences", AEU Int. J. Electron. Commun. 2015. It grows with the fused image's contrast.
+    """
+    return correlation(thermal, fused - visible) + correlation(visible, fused - thermal)
+
+
+def scd_at_equal_contrast(thermal: Tensor, visible: Tensor, fused: Tensor) -> Tensor:
+    """SCDn: SCD after the fused image got mean and standard deviation of the sources' average.
+
+    That is without rounding and clipping. Gain and offset, which lift SCD, leave it as it is.
+    """
+    average, flat = (thermal + visible).flatten(1) / 2, fused.flatten(1)
+    gain = average.std(1, keepdim=True) / flat.std(1, keepdim=True).clamp_min(_EPS)
+    flat = (flat - flat.mean(1, keepdim=True)) * gain + average.mean(1, keepdim=True)
+    return scd(thermal, visible, flat.reshape(fused.shape))
 
 
 def ssim(reference: Tensor, image: Tensor) -> Tensor:
@@ -94,6 +114,9 @@ def vif(reference: Tensor, image: Tensor, noise_variance: float = 2.0) -> Tensor
     """
     kept = torch.zeros(reference.shape[0], device=reference.device)
     total = torch.zeros_like(kept)
+    # Variances do not depend on the mean, but their rounding does: a flat image must have none.
+    reference = reference - reference.mean((2, 3), keepdim=True)
+    image = image - image.mean((2, 3), keepdim=True)
     for scale in range(1, 5):
         size = 2 ** (5 - scale) + 1
         if scale > 1:

@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from egmt_ros.entities.annotations import Annotations
 from egmt_ros.entities.vocabulary import Vocabulary, load_vocabulary
-from egmt_ros.errors import ConfigError, DataError
+from egmt_ros.errors import ConfigError
 from egmt_ros.evaluation.fusion.classical import METHODS
-from egmt_ros.evaluation.fusion.metrics import PairScores, score_pair
-from egmt_ros.evaluation.labels.label_metrics import average_precision
+from egmt_ros.evaluation.fusion.pair_source import PairSource, Rejection, find_tasks
+from egmt_ros.evaluation.fusion.pair_worker import OURS, LabelEvidence, Settings, score_all
 from egmt_ros.pipeline.engine import FusionEngine
-from egmt_ros.pipeline.image_files import match_pairs, read_thermal, read_visible
 from egmt_ros.resources import config_path
 
-COLUMNS = {
-    "vif": "VIF",
-    "qabf": "Qabf",
-    "scd": "SCD",
-    "ssim": "SSIM",
-    "vif_min": "VIFmin",
-    "q_min": "Qmin",
-    "ssim_min": "SSIMmin",
-    "cc_min": "CCmin",
-}
+
+@dataclass(frozen=True)
+class PairRow:
+    """One scored pair.
+
+    Attributes:
+        dataset: Data set.
+        split: Split of it.
+        name: Name of the pair.
+        metrics: Method -> metric (a key of `pair_metrics.COLUMNS`) -> value.
+        truth: (E,) int8, 1 present, 0 absent, -1 unknown, by the annotation files; None without
+            "ours".
+        evidence: Scores and attention peaks of the engine; None without "ours".
+    """
+
+    dataset: str
+    split: str
+    name: str
+    metrics: dict[str, dict[str, float]]
+    truth: np.ndarray | None = None
+    evidence: LabelEvidence | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every pair's scores.
+
+    Attributes:
+        splits: What was asked for.
+        methods: Methods in the order of tables, those of folders last.
+        rows: The pairs with a score, by data set, split and name; may be empty.
+        rejected: What was not scored, in the same order.
+        model_id: Of the engine; "" without "ours".
+        names: Entities of the engine's vocabulary, E of them.
+        thresholds: (E,) score from which an entity counts as present.
+    """
+
+    splits: tuple[str, ...]
+    methods: tuple[str, ...]
+    rows: tuple[PairRow, ...]
+    rejected: tuple[Rejection, ...]
+    model_id: str = ""
+    names: tuple[str, ...] = ()
+    thresholds: tuple[float, ...] = ()
 
 
 def evaluate_pairs(
@@ -40,145 +70,100 @@ def evaluate_pairs(
     methods: Sequence[str],
     weights: str | None = None,
     device: str = "auto",
-) -> dict[str, Any]:
-    """Score methods on every pair of a split; "ours" is the engine, its labels are scored too.
+    *,
+    runtime: str = "torch",
+    fused: Sequence[Path] = (),
+    stretch: bool = False,
+    jobs: int = 1,
+) -> Evaluation:
+    """Score methods on every pair of some splits; "ours" is the engine, with its labels.
 
-    The engine is loaded for "ours" alone; without it there are no labels and no model_id.
+    The engine is loaded for "ours" alone. Luminance is rounded to whole grey levels as the method
+    gives it. A pair that cannot be scored is named in the result, and the rest is scored.
 
-    Luminance is rounded to whole grey levels as the method gives it, without a stretch.
-
-    Returns:
-        {"model_id", "pairs": {dataset: count}, "fusion": {dataset: {method: {metric: mean}}},
-        "labels": {entity: {"ap", "f1", "prevalence", "positives", "known"}}}.
+    Args:
+        data: See `pair_source.find_tasks`.
+        split: One folder of each data set, or several with commas between.
+        methods: Of "ours" and `classical.METHODS`.
+        weights: Checkpoint of "ours"; None: the packaged one.
+        device: Of "ours": "auto", "cpu" or "cuda:N".
+        runtime: Of "ours"; see `egmt_ros.pipeline.runtime`. PyTorch needs no preparation for each
+            new image size, and is always there.
+        fused: Folders of fused images, scored under the folder's name; see `find_tasks`.
+        stretch: Score each image a second time, its own minimum and maximum spread over 0..255.
+        jobs: Processes; the values do not depend on it. See `pair_worker.score_all`.
 
     Raises:
-        ConfigError: A method is unknown.
-        DataError: There are no pairs, or one is not of 8 bits and equal size.
+        ConfigError: A method is unknown or there is none, a name stands for two, a folder of
+            `fused` is missing, `jobs` is below 1, or the runtime does not suit the device.
+        DataError: No data set has a split, or an annotation file is damaged.
+        CheckpointError, DeviceError, MissingDependencyError: The engine cannot be loaded.
     """
-    unknown = [m for m in methods if m != "ours" and m not in METHODS]
+    splits = _list_of("--split", split)
+    methods = tuple(dict.fromkeys(methods))
+    unknown = [m for m in methods if m != OURS and m not in METHODS]
     if unknown:
-        raise ConfigError(f"--methods names {unknown[0]!r}; expected of ours, {', '.join(METHODS)}")
-    engine = FusionEngine.load(weights, device) if "ours" in methods else None
-    rows: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
-    targets, scores = [], []
-    for folder in _data_sets(data, split):
-        annotations = _annotations(folder, engine)
-        pairs = match_pairs(folder / split / "ir", folder / split / "vi")
-        for stem, thermal_path, visible_path in tqdm(pairs, unit="pair", desc=folder.name):
-            thermal, visible = _read_pair(thermal_path, visible_path)
-            grey = _grey(visible)
-            for method in methods:
-                if engine is not None and annotations is not None and method == "ours":
-                    result = engine.fuse(thermal, visible)
-                    fused = _grey(result.image)
-                    targets.append(annotations.target(stem))
-                    scores.append([result.scores[name] for name in engine.names])
-                else:
-                    fused = METHODS[method](thermal, grey)
-                pair = score_pair(*(_tensor(image) for image in (thermal, grey, fused)))
-                rows[folder.name][method].append([float(value) for value in pair])
-    fusion = {
-        dataset: {
-            method: dict(zip(COLUMNS, _mean_in_order(values), strict=True))
-            for method, values in by_method.items()
-        }
-        for dataset, by_method in rows.items()
-    }
-    counts = {dataset: len(next(iter(m.values()))) for dataset, m in rows.items()}
-    labels = _score_labels(engine, np.array(targets), np.array(scores)) if engine else {}
-    model_id = engine.model_id if engine else ""
-    return {"model_id": model_id, "pairs": counts, "fusion": fusion, "labels": labels}
-
-
-def markdown_table(table: dict[str, dict[str, float]]) -> str:
-    """Method -> metric -> value as a Markdown table."""
-    lines = [f"| method | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for method, values in table.items():
-        lines.append(f"| {method} | {' | '.join(f'{values[c]:.3f}' for c in COLUMNS)} |")
-    return "\n".join(lines)
-
-
-def markdown_labels(labels: dict[str, dict[str, float]]) -> str:
-    """Entity -> score as a Markdown table, with the mean of the APs at the end."""
-    lines = ["| entity | AP | F1 | prevalence | known |", "|---|---|---|---|---|"]
-    for entity, row in labels.items():
-        lines.append(
-            f"| {entity} | {row['ap']:.3f} | {row['f1']:.3f} | {row['prevalence']:.2f} "
-            f"| {row['known']} |"
+        raise ConfigError(
+            f"--methods names {unknown[0]!r}; expected of {OURS}, {', '.join(METHODS)}"
         )
-    mean = [float(np.mean([row[key] for row in labels.values()])) for key in ("ap", "f1")]
-    chance = float(np.mean([row["prevalence"] for row in labels.values()]))
-    lines.append(f"| **mean** | **{mean[0]:.3f}** | **{mean[1]:.3f}** | {chance:.2f} | |")
-    return "\n".join(lines)
-
-
-def _annotations(folder: Path, engine: FusionEngine | None) -> Annotations | None:
-    """What is known about the engine's entities in a data set."""
-    if engine is None:
-        return None
-    aliases = load_vocabulary(config_path("vocabulary.yaml")).aliases
-    return Annotations(folder, Vocabulary(engine.names, engine.text_encoder, aliases=aliases))
-
-
-def _read_pair(thermal_path: Path, visible_path: Path) -> tuple[np.ndarray, np.ndarray]:
-    thermal, visible = read_thermal(thermal_path), read_visible(visible_path)
-    if thermal.dtype != np.uint8:
-        raise DataError(
-            f"{thermal_path} holds {thermal.dtype}; expected 8 bits: the metrics count grey "
-            "levels, so bring the images to 8 bits first, all with one range"
-        )
-    if thermal.shape != visible.shape[:2]:
-        sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (thermal, visible)]
-        raise DataError(
-            f"{thermal_path} is {sizes[0]} and {visible_path.name} is {sizes[1]}; expected a "
-            "registered pair of equal size: register the images first"
-        )
-    return thermal, visible
-
-
-def _data_sets(data: Path, split: str) -> list[Path]:
-    """`data` itself, or the folders in it, that hold pairs of the split."""
-    data = data.resolve()
-    candidates = [data] if (data / split).is_dir() else sorted(data.glob("*"))
-    found = [f for f in candidates if (f / split / "ir").is_dir() and (f / split / "vi").is_dir()]
-    if not found:
-        raise DataError(
-            f"no pairs in {data}; expected <dataset>/{split}/ir and <dataset>/{split}/vi"
-        )
-    return found
-
-
-def _score_labels(
-    engine: FusionEngine, truth: np.ndarray, scores: np.ndarray
-) -> dict[str, dict[str, float]]:
-    table = {}
-    for index, name in enumerate(engine.names):
-        known = truth[:, index] >= 0
-        positive, score = truth[known, index], scores[known, index]
-        precision = average_precision(positive, score)
-        if precision is None:
+    if jobs < 1:
+        raise ConfigError(f"--jobs is {jobs}; expected at least 1")
+    folders = _fused_folders(fused, methods)
+    if not methods and not folders:
+        raise ConfigError("there is nothing to score; name --methods, or a folder with --fused")
+    source = find_tasks(data, splits, folders)
+    settings = Settings(methods, stretch, weights, device, runtime)
+    engine = settings.load_engine()
+    annotations = _annotations(source, engine)
+    rows, rejected = [], list(source.rejected)
+    results = score_all(source.tasks, settings, engine, jobs)
+    for result in tqdm(results, total=len(source.tasks), unit="pair"):
+        task = result.task
+        rejected += result.rejected
+        if not result.metrics:
             continue
-        found = score >= engine.thresholds[index]
-        hits = int((found & (positive == 1)).sum())
-        table[name] = {
-            "ap": precision,
-            "f1": 2 * hits / max(int(found.sum() + positive.sum()), 1),
-            "prevalence": float(positive.mean()),
-            "positives": int(positive.sum()),
-            "known": int(known.sum()),
-        }
-    return table
+        truth = annotations[task.dataset].target(task.name) if result.evidence else None
+        rows.append(
+            PairRow(task.dataset, task.split, task.name, result.metrics, truth, result.evidence)
+        )
+    # Stable, so that what belongs to one pair stays in the order of the methods.
+    rejected.sort(key=lambda r: (r.dataset, splits.index(r.split), r.name))
+    return Evaluation(
+        splits,
+        (*methods, *folders),
+        tuple(rows),
+        tuple(rejected),
+        *((engine.model_id, tuple(engine.names), tuple(engine.thresholds)) if engine else ()),
+    )
 
 
-def _mean_in_order(values: list[list[float]]) -> list[float]:
-    """Mean of each of score_pair's fields, in the order of COLUMNS."""
-    means = dict(zip(PairScores._fields, np.mean(values, axis=0), strict=True))
-    return [float(means[name]) for name in COLUMNS]
+def _annotations(source: PairSource, engine: FusionEngine | None) -> dict[str, Annotations]:
+    """What is known about the engine's entities in each data set."""
+    if engine is None:
+        return {}
+    aliases = load_vocabulary(config_path("vocabulary.yaml")).aliases
+    vocabulary = Vocabulary(engine.names, engine.text_encoder, aliases=aliases)
+    return {name: Annotations(folder, vocabulary) for name, folder in source.folders.items()}
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+def _fused_folders(fused: Sequence[Path], methods: Sequence[str]) -> dict[str, Path]:
+    """Method -> folder of its images."""
+    folders: dict[str, Path] = {}
+    for path in fused:
+        if not path.is_dir():
+            raise ConfigError(f"--fused is {path}, which is no folder; give a folder of images")
+        name = path.resolve().name
+        if name in folders or name in methods:
+            raise ConfigError(
+                f"--fused {path} would be a second method of the name {name!r}; rename the folder"
+            )
+        folders[name] = path
+    return folders
 
 
-def _tensor(image: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(image).float()[None, None]
+def _list_of(option: str, text: str) -> tuple[str, ...]:
+    """The parts of a list with commas, each once."""
+    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if "" in parts:
+        raise ConfigError(f"{option} is {text!r}; expected names with commas between")
+    return parts
