@@ -56,6 +56,7 @@ setup(
         "egmt_ros.evaluation.labels",
         "egmt_ros.evaluation.live",
         "egmt_ros.evaluation.report",
+        "egmt_ros.evaluation.robustness",
         "egmt_ros.evaluation.scene",
         "egmt_ros.model",
         "egmt_ros.pipeline",

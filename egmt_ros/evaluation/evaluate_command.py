@@ -1,4 +1,4 @@
-"""`egmt evaluate pairs | labels`: the figures that this project states."""
+"""`egmt evaluate pairs | labels | robustness`: the figures that this project states."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import importlib
 _WHAT = {
     "pairs": ("egmt_ros.evaluation.fusion.pairs_command", "fused images of registered pairs"),
     "labels": ("egmt_ros.evaluation.labels.labels_command", "entity labels of registered pairs"),
+    "robustness": (
+        "egmt_ros.evaluation.robustness.robustness_command",
+        "images and labels under faults of the cameras",
+    ),
 }
 
 

@@ -1,0 +1,1 @@
+"""Faults of the cameras, and what they do: `egmt evaluate robustness`."""
