@@ -117,6 +117,9 @@ class FusionEngine:
     ) -> FusionResult:
         """Fuse a registered pair.
 
+        Where one image is of one value everywhere (a lens cap, a dead camera), the fused
+        luminance is that of the other image, unchanged; the labels are the network's.
+
         Args:
             thermal: (H, W) uint8, uint16 or float32.
             visible: (H, W, 3) uint8 BGR or (H, W) uint8, of the same size.
@@ -135,6 +138,9 @@ class FusionEngine:
         ycrcb = _to_ycrcb(visible)
         prepared = time.perf_counter()
         fused, scores, attention = self._runtime.run(thermal, ycrcb, thermal_range)
+        alone = _only_picture(thermal, ycrcb, thermal_range)
+        if alone is not None:
+            fused = alone
         run = time.perf_counter()
         rows, cols = -(-height // COARSE_STRIDE), -(-width // COARSE_STRIDE)
         cell = COARSE_STRIDE * pool_factor(rows, cols, self._budget)
@@ -234,6 +240,27 @@ def _to_ycrcb(visible: np.ndarray) -> np.ndarray:
         return cv2.cvtColor(visible, cv2.COLOR_BGR2YCrCb)
     neutral = np.full_like(visible, NEUTRAL_CHROMA)
     return cv2.merge([np.ascontiguousarray(visible), neutral, neutral])
+
+
+def _only_picture(
+    thermal: np.ndarray, ycrcb: np.ndarray, limits: ThermalRange
+) -> np.ndarray | None:
+    """(H, W) uint8 luminance of the one image that shows anything; None if both or neither do."""
+    luminance = cv2.extractChannel(ycrcb, 0)
+    flat_thermal, flat_visible = _flat(thermal), _flat(luminance)
+    if flat_thermal == flat_visible:
+        return None
+    if flat_thermal:
+        return luminance
+    scaled = (thermal.astype(np.float32) - limits.low) * (255.0 / (limits.high - limits.low))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def _flat(image: np.ndarray) -> bool:
+    if image[0, 0] != image[image.shape[0] // 2, image.shape[1] // 2]:
+        return False  # nearly always, and costs nothing
+    low, high, *_ = cv2.minMaxLoc(np.ascontiguousarray(image))
+    return low == high
 
 
 def _with_chroma(luminance: np.ndarray, ycrcb: np.ndarray) -> np.ndarray:

@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
             f"--out is {args.out}, where the images that are fused lie and would be overwritten; "
             "give another folder"
         )
-    engine = FusionEngine.load(args.weights, args.device)
+    # Of files every one may have a size of its own, and PyTorch need not prepare for each.
+    engine = FusionEngine.load(args.weights, args.device, runtime="torch")
     registration = Registration("scale")
     try:
         args.out.mkdir(parents=True, exist_ok=True)

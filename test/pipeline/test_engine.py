@@ -90,6 +90,34 @@ def test_sizes(engine: FusionEngine, size: tuple[int, int]) -> None:
     assert rows * result.attention_cell >= size[0] and cols * result.attention_cell >= size[1]
 
 
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_a_camera_that_shows_nothing_leaves_the_other_as_it_is(
+    engine: FusionEngine, value: int
+) -> None:
+    thermal, visible = street()
+    ycrcb = cv2.cvtColor(visible, cv2.COLOR_BGR2YCrCb)
+    shown = engine.fuse(np.full_like(thermal, value), visible).image
+    np.testing.assert_array_equal(shown, cv2.cvtColor(ycrcb, cv2.COLOR_YCrCb2BGR))
+    grey = np.ascontiguousarray(ycrcb[..., 0])
+    nothing = np.full(thermal.shape[::-1], value, np.float32).T[::-1]  # strided
+    np.testing.assert_array_equal(engine.fuse(nothing, grey).image, grey)
+
+    dead = np.full_like(grey, value)
+    np.testing.assert_array_equal(engine.fuse(thermal, dead).image, thermal)
+    counts = thermal.astype(np.uint16) * 10 + 27_000
+    shown = engine.fuse(counts, dead, ThermalRange(27_000, 29_550)).image
+    np.testing.assert_array_equal(shown, thermal)
+    hot_dark = engine.fuse(thermal, dead, ThermalRange(255, 0)).image
+    np.testing.assert_array_equal(hot_dark, 255 - thermal)
+
+    neither = engine.fuse(np.full_like(thermal, value), dead).image
+    assert neither.shape == thermal.shape
+    # One pixel is a picture: the network decides.
+    almost = dead.copy()
+    almost[7, 9] ^= 1
+    assert not np.array_equal(engine.fuse(thermal, almost).image, thermal)
+
+
 def test_grey_visible_image(engine: FusionEngine) -> None:
     thermal, visible = street()
     grey = cv2.cvtColor(visible, cv2.COLOR_BGR2GRAY)

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             f"--out is {args.out}; expected a file in a folder that exists: make the folder"
         )
     robustness = evaluate_robustness(
-        FusionEngine.load(args.weights, args.device),
+        FusionEngine.load(args.weights, args.device, runtime="torch"),  # many image sizes
         args.data,
         args.split,
         datasets=names,
