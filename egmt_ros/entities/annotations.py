@@ -8,9 +8,9 @@ nobody annotated is unknown, never negative.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,14 @@ from egmt_ros.errors import DataError
 UNKNOWN = -1
 
 
+class Caption(NamedTuple):
+    """Entities that a captioner saw in each image of a pair, and those it was unsure of."""
+
+    infrared: Sequence[str] = ()
+    visible: Sequence[str] = ()
+    unsure: Sequence[str] = ()
+
+
 class Annotations:
     """Targets of the pairs of one data set.
 
@@ -27,6 +35,8 @@ class Annotations:
         folder: Data set folder with labels.json, labels_meta.json and captions.json (each
             optional; labels.json needs labels_meta.json).
         vocabulary: Entities to make targets for.
+
+    labels_by_modality.json (optional) counts the boxes that people drew on each image alone.
 
     Raises:
         DataError: A file is not JSON or of another shape, or labels.json stands without
@@ -57,6 +67,10 @@ class Annotations:
             _names(where + "annotated_vocabulary", meta.get("annotated_vocabulary", []))
         )
         self._annotated = self._entities(self.looked_for)
+        self._boxed = {
+            name: _boxed(f"{folder}/labels_by_modality.json: {name}", found)
+            for name, found in read_object(folder / "labels_by_modality.json").items()
+        }
         partial = _mapping(where + "partial_labels", meta.get("partial_labels", {}))
         self._partial = {
             name: _names(f"{where}partial_labels.{name}", found) for name, found in partial.items()
@@ -66,7 +80,9 @@ class Annotations:
         """Return (E,) int8 for the pair `name`: 1 present, 0 absent, -1 unknown."""
         target = {entity: UNKNOWN for entity in self._vocabulary.names}
         if name in self._captions:
-            seen, unsure = (self._entities(names) for names in self._captions[name])
+            caption = self._captions[name]
+            seen = self._entities([*caption.infrared, *caption.visible])
+            unsure = self._entities(caption.unsure)
             for entity in target:
                 target[entity] = UNKNOWN if entity in unsure else int(entity in seen)
         if name in self._labels:
@@ -77,6 +93,28 @@ class Annotations:
                 target.update(dict.fromkeys(self._annotated - looked_for, UNKNOWN))
             target.update({entity: int(entity in present) for entity in looked_for})
         return np.array([target[entity] for entity in self._vocabulary.names], np.int8)
+
+    def target_in(self, name: str, modality: str) -> np.ndarray:
+        """Return (E,) int8 for one image of the pair `name`: as `target`, of that image alone.
+
+        Args:
+            name: Pair.
+            modality: "thermal" or "visible".
+        """
+        target = self.target(name)
+        caption = self._captions.get(name, Caption())
+        seen, others = self._entities(caption.infrared), self._entities(caption.visible)
+        if modality == "visible":
+            seen, others = others, seen
+        boxed = self._boxed.get(name)
+        for index, entity in enumerate(self._vocabulary.names):
+            if target[index] != 1:
+                continue
+            if boxed is not None and entity in self._annotated:
+                target[index] = int(entity in self._entities(boxed[modality]))
+            elif entity not in seen:
+                target[index] = 0 if entity in others else UNKNOWN
+        return target
 
     def _entities(self, names: Iterable[str]) -> set[str]:
         return {e for e in map(self._vocabulary.resolve, names) if e is not None}
@@ -99,11 +137,27 @@ def read_object(path: Path) -> dict[str, Any]:
     return _mapping(str(path), found)
 
 
-def _caption(where: str, found: Any) -> tuple[list[str], list[str]]:
-    """The entities of both images, and the unsure ones."""
+def _caption(where: str, found: Any) -> Caption:
     entities = _mapping(f"{where}: entities", _mapping(where, found).get("entities"))
-    seen = [_names(f"{where}: entities.{image}", names) for image, names in entities.items()]
-    return sum(seen, []), _names(f"{where}: unsure", found.get("unsure", []))
+    unknown = sorted(entities.keys() - {"infrared", "visible"})
+    if unknown:
+        raise DataError(f"{where}: entities has {unknown[0]!r}; expected infrared and visible")
+    seen = {image: _names(f"{where}: entities.{image}", names) for image, names in entities.items()}
+    return Caption(**seen, unsure=_names(f"{where}: unsure", found.get("unsure", [])))
+
+
+def _boxed(where: str, found: Any) -> dict[str, list[str]]:
+    """Modality -> classes of which at least one was boxed."""
+    counts = _mapping(where, found)
+    images = {"thermal": "infrared", "visible": "visible"}
+    return {
+        modality: [
+            label
+            for label, count in _mapping(f"{where}.{image}", counts.get(image, {})).items()
+            if count
+        ]
+        for modality, image in images.items()
+    }
 
 
 def _mapping(where: str, found: Any) -> dict[str, Any]:

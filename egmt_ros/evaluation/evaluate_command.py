@@ -1,4 +1,4 @@
-"""`egmt evaluate pairs | labels | robustness`: the figures that this project states."""
+"""`egmt evaluate`: the figures that this project states."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ _WHAT = {
     "robustness": (
         "egmt_ros.evaluation.robustness.robustness_command",
         "images and labels under faults of the cameras",
+    ),
+    "faults": (
+        "egmt_ros.evaluation.robustness.faults_command",
+        "draw the made-up street under faults of the cameras",
+    ),
+    "ablations": ("egmt_ros.evaluation.ablations_command", "what each idea of the network adds"),
+    "folds": (
+        "egmt_ros.evaluation.labels.folds_command",
+        "entity labels of pairs whose scenes were held out of training",
     ),
 }
 

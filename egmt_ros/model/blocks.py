@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
@@ -15,14 +16,19 @@ class ConvNorm(nn.Module):
     """Convolution and batch norm, one convolution after `fold_batch_norms`."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        epsilon: float = 1e-5,
     ) -> None:
         super().__init__()
-        padding = 0 if kernel == stride else kernel // 2
         self.conv = nn.Conv2d(
-            inputs, outputs, kernel, stride=stride, padding=padding, groups=groups, bias=False
+            inputs, outputs, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False
         )
-        self.norm: nn.Module = nn.BatchNorm2d(outputs)
+        self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=epsilon)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(self.conv(x))
@@ -49,6 +55,11 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.reduce(torch.relu_(self.expand(self.spatial(x))))
+
+
+def upsample(x: Tensor, factor: int = 2) -> Tensor:
+    """Enlarge (B, C, h, w) bilinearly by a whole factor."""
+    return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 def fold_batch_norms(module: nn.Module) -> nn.Module:

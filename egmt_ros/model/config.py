@@ -25,8 +25,9 @@ class EGMTConfig:
     """Shape of an EGMT network.
 
     Attributes:
-        widths: Channels of the encoder stages at 1/4, 1/8 and 1/16 of the input size.
-        depths: Blocks of each encoder stage.
+        widths: Channels of the encoders' features at 1/4, 1/8 and 1/16 of the input size.
+        depths: Blocks of each encoder at these sizes, behind the backbone's.
+        backbone_multiplier: Factor on the widths of the backbone.
         decoder_width: Channels of the decoder at 1/4 of the input size.
         attention_width: Width of queries, keys and values in every attention.
         attention_heads: Heads of the inter-visual attention; divides attention_width.
@@ -35,8 +36,9 @@ class EGMTConfig:
         text_width: Width of the text encoder's embeddings (384: all-MiniLM-L6-v2).
     """
 
-    widths: tuple[int, int, int] = (32, 64, 96)
-    depths: tuple[int, int, int] = (1, 2, 3)
+    widths: tuple[int, int, int] = (32, 48, 96)
+    depths: tuple[int, int, int] = (1, 1, 1)
+    backbone_multiplier: float = 1.0
     decoder_width: int = 32
     attention_width: int = 64
     attention_heads: int = 2
@@ -58,6 +60,12 @@ class EGMTConfig:
                 raise ConfigError(
                     f"network.{name} is {value!r:.60}; expected {wanted} from 1 to {limit}"
                 )
+        multiplier = self.backbone_multiplier
+        if type(multiplier) not in (int, float) or not 0.1 <= multiplier <= 4.0:
+            raise ConfigError(
+                f"network.backbone_multiplier is {multiplier!r:.60}; "
+                "expected a number from 0.1 to 4"
+            )
         if self.attention_width % self.attention_heads:
             raise ConfigError(
                 f"network.attention_width {self.attention_width} is not a multiple of "

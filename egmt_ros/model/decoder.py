@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from egmt_ros.model.blocks import Block, ConvNorm
+from egmt_ros.model.blocks import Block, ConvNorm, upsample
 from egmt_ros.model.config import EGMTConfig
 from egmt_ros.model.encoder import STRIDE, Features
 
@@ -50,20 +50,16 @@ class Decoder(nn.Module):
         coarse = self.join_coarse(torch.cat([thermal.coarse, visible.coarse], 1)) + guidance
         coarse = self.coarse(coarse.relu())
         middle = self.join_middle(torch.cat([thermal.middle, visible.middle], 1))
-        middle = middle + _upsample(self.coarse_to_middle(coarse))
-        middle = self.middle(_modulate(middle, _upsample(self.modulate_middle(guidance))))
+        middle = middle + upsample(self.coarse_to_middle(coarse))
+        middle = self.middle(_modulate(middle, upsample(self.modulate_middle(guidance))))
         fine = self.join_fine(torch.cat([thermal.fine, visible.fine], 1))
-        fine = fine + _upsample(self.middle_to_fine(middle))
-        fine = self.fine(_modulate(fine, _upsample(self.modulate_fine(guidance), 4)))
+        fine = fine + upsample(self.middle_to_fine(middle))
+        fine = self.fine(_modulate(fine, upsample(self.modulate_fine(guidance), 4)))
         hidden = self.hidden(torch.cat([fine, thermal.cells, visible.cells], 1)).relu_()
         weight, correction = self.output(hidden).chunk(2, dim=1)
         weight = F.pixel_shuffle(weight, STRIDE).float().sigmoid()
         correction = F.pixel_shuffle(correction, STRIDE).float()
         return torch.lerp(images[1], images[0], weight) + 0.25 * torch.tanh(correction)
-
-
-def _upsample(x: Tensor, factor: int = 2) -> Tensor:
-    return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 def _modulate(x: Tensor, scale_and_shift: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Random views of the samples: scale, crop, flip, brightness; targets follow the crop."""
+"""Random views of the samples: scale, crop, flip, brightness, faults; targets follow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from egmt_ros.training.camera_faults import with_fault, without_fault
 from egmt_ros.training.config import View
 from egmt_ros.training.data import Sample
 
@@ -29,21 +30,24 @@ class Batch:
     Attributes:
         thermal: (B, 1, H, W) 0..1.
         visible: (B, 3, H, W) Y, Cr, Cb, 0..1; a thermal-only frame has black luminance.
+        shown_thermal: (B, 1, H, W) what the fused image is to show of the thermal image.
+        shown_visible: (B, 1, H, W) the same of the visible luminance.
+        lone: (B,) 1 where one camera shows nothing; the other one is then shown for both.
         target: (B, E) 1, 0 or -1 (unknown).
         dense: (B, E, H/16, W/16) share of the cell that the entity covers, -1 unknown.
         salient: (B, 1, H, W) 1 on pixels of drawn entities.
         paired: (B,) 0 for thermal-only frames.
-        place: (B, 5) top, left, height and width of the view as shares of the image, and 1 if it
-            is mirrored.
     """
 
     thermal: Tensor
     visible: Tensor
+    shown_thermal: Tensor
+    shown_visible: Tensor
+    lone: Tensor
     target: Tensor
     dense: Tensor
     salient: Tensor
     paired: Tensor
-    place: Tensor
 
 
 def make_batch(
@@ -51,6 +55,7 @@ def make_batch(
     view: View,
     rng: np.random.Generator,
     overlaps: np.ndarray | None = None,
+    faults: float = 0.0,
 ) -> Batch:
     """Make one random view of each sample.
 
@@ -60,13 +65,18 @@ def make_batch(
         rng: Source of all chance.
         overlaps: (E, E) bool, True where two entities may be at one place; None: all may. Where
             an outlined entity covers most of a cell, the others that may not are absent.
+        faults: Share of the pairs that get a camera fault, 0..1.
     """
-    columns = zip(*(_view(sample, view, rng, overlaps) for sample in samples), strict=True)
+    columns = zip(*(_view(sample, view, rng, overlaps, faults) for sample in samples), strict=True)
     return Batch(*(torch.from_numpy(np.stack(column)) for column in columns))
 
 
 def _view(
-    sample: Sample, view: View, rng: np.random.Generator, overlaps: np.ndarray | None
+    sample: Sample,
+    view: View,
+    rng: np.random.Generator,
+    overlaps: np.ndarray | None,
+    faults: float,
 ) -> tuple[np.ndarray, ...]:
     height, width = sample.thermal.shape
     fit = min(height / view.height, width / view.width)
@@ -86,15 +96,17 @@ def _view(
         part = cv2.resize(part, (view.width, view.height), interpolation=mode)
         return part[:, ::-1] if flip else part
 
-    thermal = _jitter(cut(sample.thermal).astype(np.float32) / 255.0, rng)[None]
+    thermal = _jitter(cut(sample.thermal).astype(np.float32) / 255.0, rng)
     if sample.visible is None:
         visible = np.full((3, view.height, view.width), 0.5, np.float32)
         visible[0] = 0.0
     else:
         visible = cut(sample.visible).astype(np.float32).transpose(2, 0, 1) / 255.0
         visible[0] = _jitter(visible[0], rng)
-        if rng.random() < 0.1:  # night comes
-            visible[0] *= rng.uniform(0.1, 0.5)
+    if sample.visible is not None and rng.random() < faults:
+        seen = with_fault(thermal, visible, rng)
+    else:
+        seen = without_fault(thermal, visible)
 
     # Of a part only what was drawn is known: to keep the absent ones alone would teach absence.
     absent = sample.target == 0
@@ -114,10 +126,22 @@ def _view(
         for entity in sample.masks:
             alone = ~overlaps[entity][:, None, None] & (dense[entity] > COVERED)
             dense[alone & (dense < 0)] = 0.0
+    if seen.lost:  # what the other camera does not show cannot be found
+        remaining = sample.by_modality["visible" if seen.lost == "thermal" else "thermal"]
+        target = np.where(target == 1, remaining, target).astype(np.float32)
+        dense[remaining != 1] = -1.0
     dense[absent] = 0.0
-    paired = np.float32(sample.visible is not None)
-    place = np.float32([top / height, left / width, crop_h / height, crop_w / width, flip])
-    return thermal, np.ascontiguousarray(visible), target, dense, salient, paired, place
+    return (
+        np.ascontiguousarray(seen.thermal[None]),
+        np.ascontiguousarray(seen.visible),
+        np.ascontiguousarray(seen.shown_thermal[None]),
+        np.ascontiguousarray(seen.shown_visible[None]),
+        np.float32(bool(seen.lost)),
+        target,
+        dense,
+        salient,
+        np.float32(sample.visible is not None),
+    )
 
 
 def _jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

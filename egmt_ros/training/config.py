@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ class LossWeights:
     intensity: float
     entity_intensity: float
     gradient: float
+    spurious: float
     ssim: float
     vif: float
     vif_min: float
@@ -31,7 +32,18 @@ class LossWeights:
     cc_min: float
     labels: float
     dense: float
-    distillation: float
+
+
+BALANCED = ("ssim", "ssim_min", "vif", "vif_min", "qabf", "q_min", "scd", "cc_min")
+"""Loss terms that are metrics of single pairs, so that pairs can have a balance of their own."""
+
+
+@dataclass(frozen=True)
+class LateLoss:
+    """Loss weights that count from a step on."""
+
+    from_step: int
+    loss: LossWeights
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,12 @@ class TrainingConfig:
     warm_up: int = 200
     weight_decay: float = 0.02
     gradient_clip: float = 5.0
+    late_loss: LateLoss | None = None
+    balance: dict[str, dict[str, float]] = field(default_factory=dict)
+    pretrained: bool = False
+    backbone_rate: float = 1.0
     unguided: float = 0.0
+    faults: float = 0.0
     average: float = 0.998
     freeze_norms_at: float = 0.8
     validate_every: int = 500
@@ -98,6 +115,12 @@ _SIDE = _Number(lambda v: v >= 64 and v % 16 == 0, "one of the multiples of 16 f
 def _text(where: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ConfigError(f"{where} is {value!r:.60}; expected a text")
+    return value
+
+
+def _flag(where: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} is {value!r:.60}; expected true or false")
     return value
 
 
@@ -169,10 +192,28 @@ def _loss(where: str, value: Any) -> LossWeights:
     return LossWeights(**_checked(where, value, dict.fromkeys(names, _FROM_ZERO)))
 
 
+def _late_loss(where: str, value: Any) -> dict[str, Any]:
+    """The step and the weights that change; the others stay what `loss` says."""
+    names = [entry.name for entry in fields(LossWeights)]
+    rules = {"from_step": _COUNT, **dict.fromkeys(names, _FROM_ZERO)}
+    return _checked(where, value, rules, optional=set(names))
+
+
+def _balance(where: str, value: Any) -> dict[str, dict[str, float]]:
+    """Data set -> name of a term -> factor on what the data set's pairs add to it."""
+    rules = dict.fromkeys(BALANCED, _FROM_ZERO)
+    return {
+        _text(where, name): _checked(f"{where}.{name}", entry, rules, set(rules))
+        for name, entry in _mapping(where, value).items()
+    }
+
+
 _RULES = {
     "vocabulary": _text,
     "views": _views,
     "loss": _loss,
+    "late_loss": _late_loss,
+    "balance": _balance,
     "steps": _COUNT,
     "seed": _Number(lambda v: 0 <= v < 2**32, "a whole number from 0 to 4294967295", int),
     "threads": _COUNT,
@@ -180,7 +221,10 @@ _RULES = {
     "warm_up": _COUNT._replace(expected="a whole number from 1 up (1: no warm-up)"),
     "weight_decay": _FROM_ZERO,
     "gradient_clip": _ABOVE_ZERO,
+    "pretrained": _flag,
+    "backbone_rate": _SHARE,
     "unguided": _SHARE,
+    "faults": _SHARE,
     "average": _Number(lambda v: 0 <= v < 1, "a number from 0 to below 1"),
     "freeze_norms_at": _SHARE,
     "validate_every": _COUNT,
@@ -227,6 +271,10 @@ def load_training_config(path: Path) -> TrainingConfig:
         values = _checked("", data, _RULES, _RULES.keys() - _REQUIRED)
     except ConfigError as error:
         raise ConfigError(f"training configuration {path}: {error}") from error
+    if "late_loss" in values:
+        changed = dict(values["late_loss"])
+        step = changed.pop("from_step")
+        values["late_loss"] = LateLoss(step, replace(values["loss"], **changed))
     return TrainingConfig(
         vocabulary=path.parent / values.pop("vocabulary"), **values.pop("views"), **values
     )

@@ -10,7 +10,7 @@ vocabulary lacks: they are left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Sample:
         thermal: (H, W) uint8.
         visible: (H, W, 3) uint8 Y, Cr, Cb; None for a thermal-only frame.
         target: (E,) int8: 1 present, 0 absent, -1 unknown.
+        by_modality: "thermal", "visible" -> the same for what that image alone shows.
         masks: Entity index -> (H, W) uint8 0 or 1, where the entity is; only entities that
             were drawn in this image, or are known to be absent.
         outlined: The masks are outlines, so what they cover is nothing else; boxes are not.
@@ -45,6 +46,38 @@ class Sample:
     target: np.ndarray
     masks: dict[int, np.ndarray]
     outlined: bool = False
+    by_modality: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What one run learns from, and what it is validated on.
+
+    Attributes:
+        pairs: To train on.
+        thermal_only: Frames without a visible image, which train the labels alone.
+        validation: Pairs.
+    """
+
+    pairs: list[Sample]
+    thermal_only: list[Sample]
+    validation: list[Sample]
+
+
+def load_training_data(
+    root: Path, vocabulary: Vocabulary, masks: dict[str, Any] | None = None
+) -> TrainingData:
+    """Load the splits train and val; see `load_split`.
+
+    Raises:
+        DataError: As `load_split`, or there is no pair to train on.
+    """
+    samples = load_split(root, "train", vocabulary, masks)
+    pairs = [s for s in samples if s.visible is not None]
+    if not pairs:
+        raise DataError(f"{root} has no pairs to train on, only thermal frames")
+    thermal_only = [s for s in samples if s.visible is None]
+    return TrainingData(pairs, thermal_only, load_split(root, "val", vocabulary, masks))
 
 
 def load_split(
@@ -98,7 +131,10 @@ def load_split(
                     visible = cv2.cvtColor(visible, cv2.COLOR_GRAY2BGR)
                 visible = cv2.cvtColor(visible, cv2.COLOR_BGR2YCrCb)
             found, outlined = finder.find(path.stem, thermal.shape, target)
-            sample = Sample(folder.name, path.stem, thermal, visible, target, found, outlined)
+            alone = {m: annotations.target_in(path.stem, m) for m in ("thermal", "visible")}
+            sample = Sample(
+                folder.name, path.stem, thermal, visible, target, found, outlined, alone
+            )
             samples.append(sample)
     if not samples:
         raise DataError(

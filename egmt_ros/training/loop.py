@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
-import pickle
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,37 +17,66 @@ from tqdm import tqdm
 
 from egmt_ros.entities.text_encoder import embed_vocabulary
 from egmt_ros.entities.vocabulary import Vocabulary, load_vocabulary
-from egmt_ros.errors import ConfigError, DataError
-from egmt_ros.model.checkpoint import CheckpointInfo, save_checkpoint
+from egmt_ros.errors import ConfigError
+from egmt_ros.model.checkpoint import CheckpointInfo, read_info, save_checkpoint
 from egmt_ros.model.config import EGMTConfig
 from egmt_ros.model.network import EGMT
+from egmt_ros.training.ablation import FULL, ablated_loss, ablated_unguided, find_ablation
+from egmt_ros.training.ablation_captions import CaptionBook, load_caption_book
 from egmt_ros.training.augmentation import Batch, make_batch
 from egmt_ros.training.config import TrainingConfig
-from egmt_ros.training.data import Sample, load_split
-from egmt_ros.training.distillation import Distillation, Teacher
+from egmt_ros.training.data import Sample, TrainingData, load_training_data
 from egmt_ros.training.losses import total_loss
-from egmt_ros.training.validation import best_thresholds, validate
+from egmt_ros.training.pretrained import (
+    imagenet_weights,
+    start_from_checkpoint,
+    start_from_imagenet,
+)
+from egmt_ros.training.run_record import RECORD_NAME, RunRecord, budget, write_record
+from egmt_ros.training.run_state import Stateful, forget_log_after, read_state, write_state
+from egmt_ros.training.validation import Validation, best_thresholds, validate
 
 
 class Trainer:
     """Trains one network into one run folder.
 
     The folder holds `state.pt` (to resume), `log.jsonl` (a line each `LOG_EVERY` steps and each
-    validation) and, at the end, `egmt.safetensors` with its JSON. Batches depend on the seed and
-    the step alone, so a resumed run sees the batches that the interrupted one would have seen.
+    validation) and, at the end, `validation.json` and `egmt.safetensors` with its JSON. An ablated
+    network leaves no checkpoint: its weights would pass for a whole one's. Batches depend on the
+    seed and the step alone, so a resumed run sees the batches that the interrupted one would have
+    seen.
 
     Args:
         config: The training configuration.
         data: Folder of data sets.
         run: Run folder; a `state.pt` in it is resumed.
         embeddings: (E, text_width) of the vocabulary; None computes them.
+        ablation: What is cut; see `egmt_ros.training.ablation`.
+        captions: For the ablation that is told the captions; None computes them once for `run`.
+        samples: What to learn from and to be validated on; None loads train and val of `data`.
+        start: Checkpoint to start from; None starts anew. Its vocabulary may be another one.
     """
 
     LOG_EVERY = 20
 
     def __init__(
-        self, config: TrainingConfig, data: Path, run: Path, embeddings: np.ndarray | None = None
+        self,
+        config: TrainingConfig,
+        data: Path,
+        run: Path,
+        embeddings: np.ndarray | None = None,
+        ablation: str = FULL,
+        captions: CaptionBook | None = None,
+        samples: TrainingData | None = None,
+        start: Path | None = None,
     ) -> None:
+        self.ablation = ablation
+        cut = find_ablation(ablation)
+        self.loss_weights = ablated_loss(cut, config.loss)
+        self.late_loss_weights = ablated_loss(
+            cut, config.late_loss.loss if config.late_loss else config.loss
+        )
+        self.unguided = ablated_unguided(cut, config)
         self.config = config
         self.run_folder = run
         self.vocabulary: Vocabulary = load_vocabulary(config.vocabulary)
@@ -56,39 +84,46 @@ class Trainer:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        samples = load_split(data, "train", self.vocabulary, config.masks)
-        self.pairs = [s for s in samples if s.visible is not None]
-        self.thermal_only = [s for s in samples if s.visible is None]
-        if not self.pairs:
-            raise DataError(f"{data} has no pairs to train on, only thermal frames")
-        self.validation_pairs = load_split(data, "val", self.vocabulary, config.masks)
+        samples = samples or load_training_data(data, self.vocabulary, config.masks)
+        self.pairs, self.thermal_only = samples.pairs, samples.thermal_only
+        self.validation_pairs = samples.validation
+        self.captions: CaptionBook | None = None
+        if cut.captions:
+            known = [*self.pairs, *self.validation_pairs]
+            encoder, cache = self.vocabulary.text_encoder, run / "captions.npz"
+            self.captions = captions or load_caption_book(data, known, encoder, cache)
         if embeddings is None:
             embeddings = embed_vocabulary(self.vocabulary)
         shape = EGMTConfig.from_dict(config.network)
         prior = torch.from_numpy(log_odds(np.array([s.target for s in self.pairs])))
         self.network = EGMT(shape, torch.from_numpy(embeddings), prior).to(self.device)
-        self.network.to(memory_format=torch.channels_last)
+        backbones = [self.network.thermal_encoder.backbone, self.network.visible_encoder.backbone]
+        self.start = None if start is None else read_info(start).model_id
+        if not self._state_path.exists():
+            if start is not None:
+                start_from_checkpoint(self.network, self.vocabulary.hash, start)
+            elif config.pretrained:
+                weights = imagenet_weights()
+                for backbone in backbones:
+                    start_from_imagenet(backbone, weights)
+        cut.change(self.network)
+        self.network.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.distillation = Distillation(shape.widths[2]).to(self.device)
-        self.distillation.watch(self.network)
-        self.teacher: Teacher | None = None
-        if config.loss.distillation:
-            self.teacher = Teacher(samples, run, self.device)
-        learned = [*self.network.parameters(), *self.distillation.parameters()]
-        decayed = [p for p in learned if p.ndim > 1]
-        others = [p for p in learned if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": config.weight_decay},
-                {"params": others, "weight_decay": 0.0},
-            ],
-            lr=config.learning_rate,
-        )
+        inside = {id(p) for backbone in backbones for p in backbone.parameters()}
+        groups = []
+        for share, chosen in (
+            (1.0, [p for p in self.network.parameters() if id(p) not in inside]),
+            (config.backbone_rate, [p for p in self.network.parameters() if id(p) in inside]),
+        ):
+            for decay, matrices in ((config.weight_decay, True), (0.0, False)):
+                params = [p for p in chosen if (p.ndim > 1) == matrices]
+                groups.append({"params": params, "weight_decay": decay, "rate_share": share})
+        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
         self.step = 0
         self._resume()
 
-    def run(self) -> CheckpointInfo:
-        """Train to the last step, validate and write the checkpoint."""
+    def run(self) -> CheckpointInfo | None:
+        """Train to the last step, validate, write the record and, of the full network, weights."""
         self.run_folder.mkdir(parents=True, exist_ok=True)
         with tqdm(total=self.config.steps, initial=self.step, unit="step") as bar:
             while self.step < self.config.steps:
@@ -103,11 +138,16 @@ class Trainer:
                 if self.step % self.config.validate_every == 0:
                     self.validate()
         self._save_state()
-        return self.export(self.run_folder / "egmt.safetensors", "egmt-base")
+        result = self._validation()
+        info = None
+        if self.ablation == FULL:
+            info = self.export(self.run_folder / "egmt.safetensors", "egmt-base", result)
+        write_record(self.run_folder / RECORD_NAME, self._record(result))  # last: all is there
+        return info
 
     def validate(self) -> dict[str, Any]:
         """Validate the averaged weights, log and return the summary."""
-        result = validate(copy.deepcopy(self.average).cpu(), self.validation_pairs)
+        result = self._validation()
         summary = {
             "step": self.step,
             "val_macro_ap": round(result.macro_ap, 4),
@@ -119,10 +159,24 @@ class Trainer:
         self._log(summary)
         return summary
 
-    def export(self, path: Path, name: str) -> CheckpointInfo:
-        """Write the averaged weights as a checkpoint, thresholds chosen on the val split."""
+    def export(self, path: Path, name: str, result: Validation | None = None) -> CheckpointInfo:
+        """Write the averaged weights as a checkpoint, thresholds chosen on the val split.
+
+        Args:
+            path: Checkpoint to write.
+            name: Name of the model.
+            result: What the averaged weights reach on the val split; None finds out.
+
+        Raises:
+            ConfigError: The network is an ablated one.
+        """
+        if self.ablation != FULL:
+            raise ConfigError(
+                f"the network is ablated ({self.ablation}), and a checkpoint of it would pass for "
+                f"a whole one; train with ablation {FULL!r} to export"
+            )
+        result = result or self._validation()
         network = copy.deepcopy(self.average).cpu().to(memory_format=torch.contiguous_format)
-        result = validate(network, self.validation_pairs)
         info = CheckpointInfo(
             name=name,
             network=network.config,
@@ -137,12 +191,40 @@ class Trainer:
                 "pairs": len(self.pairs),
                 "thermal_only": len(self.thermal_only),
                 "seed": self.config.seed,
+                "start": self.start,
                 "loss": asdict(self.config.loss),
                 "val_macro_ap": round(result.macro_ap, 4),
                 "val_fusion": result.fusion,
             },
         )
         return save_checkpoint(path, network, info)
+
+    def budget(self) -> dict[str, Any]:
+        """What runs have in common that can be compared; see `run_record.budget`."""
+        return budget(self.config, self.vocabulary.hash, self.pairs, self.thermal_only)
+
+    def _validation(self) -> Validation:
+        network = copy.deepcopy(self.average).cpu().to(memory_format=torch.contiguous_format)
+        return validate(network, self.validation_pairs, self._tell)
+
+    def _record(self, result: Validation) -> RunRecord:
+        return RunRecord(
+            ablation=self.ablation,
+            seed=self.config.seed,
+            config=self.budget(),
+            parameters=sum(p.numel() for p in self.network.parameters()),
+            entities=self.vocabulary.names,
+            pairs=result.pairs,
+            metrics=result.metrics,
+            scores=result.scores,
+            targets=result.targets,
+            probabilities=result.probabilities,
+        )
+
+    def _tell(self, network: EGMT, samples: Sequence[Sample]) -> None:
+        """Tell the network the captions of the samples it is to fuse next, if it asks for them."""
+        if self.captions is not None:
+            network.guidance.ask(self.captions.of(samples).to(network.prior.device))
 
     def _localised(self) -> tuple[str, ...]:
         """Entities that are drawn in some pair."""
@@ -154,7 +236,7 @@ class Trainer:
         rate = self.config.learning_rate * min(1.0, (self.step + 1) / self.config.warm_up)
         rate *= 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * progress))
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_share"]
         self.network.train()
         if progress >= self.config.freeze_norms_at:
             for module in self.network.modules():
@@ -163,15 +245,13 @@ class Trainer:
         batch, samples = self._batch()
         torch.manual_seed(self.config.seed + self.step)  # dropout
         unguided = self._unguided(batch)
+        self._tell(self.network, samples)
         output = self.network(
             batch.thermal, batch.visible, entity_weights=(~unguided).float().unsqueeze(1)
         )
-        more = {}
-        if self.teacher is not None:
-            cells = batch.dense.shape[-2:]
-            features = self.teacher.look(samples, batch.place, *cells)
-            more["distillation"] = self.distillation.loss(*features, batch.paired)
-        loss, terms = total_loss(output, batch, self.config.loss, unguided, more)
+        late = self.config.late_loss is not None and self.step >= self.config.late_loss.from_step
+        weights = self.late_loss_weights if late else self.loss_weights
+        loss, terms = total_loss(output, batch, weights, unguided, self._balance(samples))
         if not torch.isfinite(loss):
             raise ConfigError(
                 f"loss is {loss.item()} at step {self.step}: {terms}; lower learning_rate"
@@ -184,12 +264,13 @@ class Trainer:
         return {"total": loss.item(), "rate": rate, **terms}
 
     def _batch(self) -> tuple[Batch, list[Sample]]:
+        """Views for one step, and what each is a view of."""
         rng = np.random.default_rng([self.config.seed, self.step])
         large = rng.random() < self.config.large.share
         view = self.config.large if large else self.config.small
         extra = min(0 if large else self.config.thermal_only, len(self.thermal_only))
         chosen = _draw(self.pairs, view.batch - extra, rng) + _draw(self.thermal_only, extra, rng)
-        batch = make_batch(chosen, view, rng, self.overlaps)
+        batch = make_batch(chosen, view, rng, self.overlaps, self.config.faults)
         moved = {name: value.to(self.device) for name, value in vars(batch).items()}
         return Batch(**moved), chosen
 
@@ -197,7 +278,16 @@ class Trainer:
         """(B,) bool: the views, of those with drawn entities, that are fused without entities."""
         drawn = batch.salient.flatten(1).any(1)
         chance = torch.rand(len(drawn)).to(drawn.device)
-        return drawn & (chance < self.config.unguided)
+        return drawn & (chance < self.unguided)
+
+    def _balance(self, samples: Sequence[Sample]) -> dict[str, torch.Tensor]:
+        """Term -> (B,) factors of the samples' data sets."""
+        own = [self.config.balance.get(sample.dataset, {}) for sample in samples]
+        terms = {term for factors in own for term in factors}
+        return {
+            term: torch.tensor([factors.get(term, 1.0) for factors in own], device=self.device)
+            for term in sorted(terms)
+        }
 
     def _update_average(self) -> None:
         decay = min(self.config.average, (1 + self.step) / (10 + self.step))
@@ -213,65 +303,40 @@ class Trainer:
                     mean.copy_(value)
 
     def _save_state(self) -> None:
-        path = self.run_folder / "state.pt"
-        part = path.with_name("state.pt.part")
-        torch.save(
-            {
-                "step": self.step,
-                "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
-                "distillation": self.distillation.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-            },
-            part,
-        )
-        os.replace(part, path)
+        write_state(self._state_path, self.step, self._identity(), self._stateful())
+
+    def _stateful(self) -> dict[str, Stateful]:
+        """All that training changes, by name."""
+        return {"network": self.network, "average": self.average, "optimizer": self.optimizer}
+
+    def _identity(self) -> dict[str, Any]:
+        """What a state must have been started with to be resumed."""
+        return {"ablation": self.ablation, "seed": self.config.seed}
 
     def _resume(self) -> None:
-        path = self.run_folder / "state.pt"
-        if not path.exists():
+        if not self._state_path.exists():
             return
-        embeddings = self.network.embeddings.clone()
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-            self.network.load_state_dict(state["network"])
-            self.average.load_state_dict(state["average"])
-            self.distillation.load_state_dict(state["distillation"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.step = int(state["step"])
-        except (
-            RuntimeError,
-            KeyError,
-            ValueError,
-            TypeError,
-            EOFError,
-            OSError,
-            pickle.UnpicklingError,
-        ) as error:
-            reason = " ".join(str(error).split())[:200]
+        given = self.network.embeddings.clone()
+        learned = isinstance(self.network.embeddings, nn.Parameter)
+        self.step = read_state(self._state_path, self._identity(), self._stateful(), self.device)
+        if not learned and not torch.equal(given, self.network.embeddings):
             raise ConfigError(
-                f"{path} belongs to another network or is damaged ({reason}); "
-                "give another --run folder, or remove it"
-            ) from error
-        if not torch.equal(embeddings, self.network.embeddings):
-            raise ConfigError(
-                f"{path} was trained with another vocabulary than {self.config.vocabulary}; "
-                "give another --run folder, or the vocabulary it was started with"
+                f"{self._state_path} was trained with another vocabulary than "
+                f"{self.config.vocabulary}; give another --run folder, or the vocabulary it was "
+                "started with"
             )
-        self._forget_log_after(self.step)
+        forget_log_after(self._log_path, self.step)
 
-    def _forget_log_after(self, step: int) -> None:
-        """Drop what a killed run logged behind its last state: it is logged again."""
-        path = self.run_folder / "log.jsonl"
-        if path.exists():
-            lines = path.read_text().splitlines()
-            kept = [
-                line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step
-            ]
-            path.write_text("".join(f"{line}\n" for line in kept))
+    @property
+    def _state_path(self) -> Path:
+        return self.run_folder / "state.pt"
+
+    @property
+    def _log_path(self) -> Path:
+        return self.run_folder / "log.jsonl"
 
     def _log(self, entry: dict[str, Any]) -> None:
-        with (self.run_folder / "log.jsonl").open("a") as log:
+        with self._log_path.open("a") as log:
             log.write(json.dumps(entry) + "\n")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from egmt_ros.evaluation.fusion.metrics import score_pair
+from egmt_ros.evaluation.fusion.metrics import PairScores, score_pair
 from egmt_ros.evaluation.labels.label_metrics import average_precision
 from egmt_ros.model.network import EGMT
 from egmt_ros.training.data import Sample
@@ -22,12 +22,18 @@ class Validation:
     Attributes:
         fusion: Data set -> metric -> mean over its pairs.
         average_precision: Entity index -> AP; only entities with known positives and negatives.
+        pairs: (N,) data set and name of each pair.
+        metrics: (M,) names of the fusion metrics.
+        scores: (N, M) fusion metrics.
         targets: (N, E) 1, 0 or -1.
         probabilities: (N, E) 0..1.
     """
 
     fusion: dict[str, dict[str, float]]
     average_precision: dict[int, float]
+    pairs: tuple[tuple[str, str], ...]
+    metrics: tuple[str, ...]
+    scores: np.ndarray
     targets: np.ndarray
     probabilities: np.ndarray
 
@@ -39,26 +45,41 @@ class Validation:
 
 
 @torch.inference_mode()
-def validate(network: EGMT, samples: Sequence[Sample]) -> Validation:
-    """Run a network in evaluation mode over whole pairs, one at a time."""
-    scores: dict[str, list[np.ndarray]] = defaultdict(list)
-    targets, probabilities, names = [], [], ()
+def validate(
+    network: EGMT,
+    samples: Sequence[Sample],
+    tell: Callable[[EGMT, Sequence[Sample]], None] | None = None,
+) -> Validation:
+    """Run a network in evaluation mode over whole pairs, one at a time.
+
+    Args:
+        network: In evaluation mode, on the CPU.
+        samples: Pairs; thermal-only frames are left out.
+        tell: Called with the network and the pair before it looks at that pair.
+    """
+    pairs, rows, targets, probabilities = [], [], [], []
     for sample in samples:
         if sample.visible is None:
             continue
         thermal = torch.from_numpy(sample.thermal).float()[None, None] / 255.0
         visible = torch.from_numpy(sample.visible).permute(2, 0, 1).float()[None] / 255.0
+        if tell is not None:
+            tell(network, [sample])
         output = network(thermal, visible)
         fused = (255.0 * output.fused.clamp(0.0, 1.0)).round()
         pair = score_pair(255.0 * thermal, 255.0 * visible[:, :1], fused)
-        names = pair._fields
-        scores[sample.dataset].append(torch.cat(list(pair)).numpy())
+        rows.append(torch.cat(list(pair)).numpy())
+        pairs.append((sample.dataset, sample.name))
         targets.append(sample.target)
         probabilities.append(output.logits[0].sigmoid().numpy())
     truth, found = np.array(targets), np.array(probabilities)
+    metrics = PairScores._fields
+    by_dataset: dict[str, list[np.ndarray]] = defaultdict(list)
+    for (dataset, _), row in zip(pairs, rows, strict=True):
+        by_dataset[dataset].append(row)
     fusion = {
-        dataset: dict(zip(names, np.mean(rows, 0, np.float64).round(4).tolist(), strict=True))
-        for dataset, rows in scores.items()
+        dataset: dict(zip(metrics, np.mean(some, 0, np.float64).round(4).tolist(), strict=True))
+        for dataset, some in by_dataset.items()
     }
     precision = {}
     for entity in range(truth.shape[1]):
@@ -66,7 +87,8 @@ def validate(network: EGMT, samples: Sequence[Sample]) -> Validation:
         value = average_precision(truth[known, entity], found[known, entity])
         if value is not None:
             precision[entity] = value
-    return Validation(fusion, precision, truth, found)
+    scores = np.array(rows, np.float64)
+    return Validation(fusion, precision, tuple(pairs), metrics, scores, truth, found)
 
 
 def best_thresholds(truth: np.ndarray, scores: np.ndarray) -> list[float]:

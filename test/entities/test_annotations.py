@@ -143,3 +143,46 @@ def test_the_hash_follows_order_encoder_and_template() -> None:
         for template in ("{}", "a {}")
     }
     assert len(hashes) == 8
+
+
+def test_one_image_alone_shows_what_its_caption_or_its_boxes_say(tmp_path: Path) -> None:
+    found = write(
+        tmp_path,
+        captions={
+            "a": caption(["person", "tree"], ["tree", "bicycle"], ["sky"]),
+            "boxed": caption(["person"], ["person"], []),
+        },
+        labels={"boxed": ["person", "bike"]},
+        labels_meta={"annotated_vocabulary": ["person", "bike"]},
+        labels_by_modality={
+            "boxed": {"infrared": {"person": 2}, "visible": {"person": 0, "bike": 1}}
+        },
+    )
+    assert found.target("a").tolist() == [1, 1, 1, -1]
+    assert found.target_in("a", "thermal").tolist() == [1, 0, 1, -1]
+    assert found.target_in("a", "visible").tolist() == [0, 1, 1, -1]
+    # What people boxed wins over the caption.
+    assert found.target_in("boxed", "thermal").tolist() == [1, 0, 0, 0]
+    assert found.target_in("boxed", "visible").tolist() == [0, 1, 0, 0]
+
+
+def test_what_is_present_by_label_alone_is_unknown_in_each_image(tmp_path: Path) -> None:
+    found = write(
+        tmp_path, labels={"a": ["person"]}, labels_meta={"annotated_vocabulary": ["person", "bike"]}
+    )
+    for modality in ("thermal", "visible"):
+        assert found.target_in("a", modality).tolist() == [-1, 0, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"captions": {"a": {"entities": {"depth": ["tree"]}, "unsure": []}}}, "'depth'"),
+        ({"labels_by_modality": {"a": {"infrared": ["person"]}}}, "JSON object"),
+    ],
+)
+def test_files_of_another_shape_are_named(
+    tmp_path: Path, files: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        write(tmp_path, **files)

@@ -62,7 +62,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_tables_and_json(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "labels.json"
-    assert run("--data", data, "--probe", "pixels", "--resamples", 50, "--json", out) == 0
+    assert run("--data", data, "--probe", "pixels", "--resamples", 50, "--out", out) == 0
     found = json.loads(out.read_text())
     assert set(found["scores"]) == {"all", "MSRS"} and found["counted"] == "MSRS"
     assert found["by_people"] == {"MSRS": ["person", "car"]}

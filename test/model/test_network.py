@@ -87,7 +87,7 @@ def test_folding_batch_norms_changes_nothing(network: EGMT) -> None:
 
 
 def test_both_tasks_train_the_encoders(network: EGMT) -> None:
-    weight = network.thermal_encoder.stem.conv.weight
+    weight = network.thermal_encoder.backbone.stem.conv.weight
     output = network(*pair(64, 64))
     for task in (output.fused.mean(), output.logits.mean()):
         (gradient,) = torch.autograd.grad(task, weight, retain_graph=True)

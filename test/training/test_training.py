@@ -18,16 +18,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egmt_ros.entities.vocabulary import Vocabulary
-from egmt_ros.errors import ConfigError, DataError
-from egmt_ros.model.checkpoint import load_checkpoint
+from egmt_ros.errors import CheckpointError, ConfigError, DataError
+from egmt_ros.model.checkpoint import load_checkpoint, read_info
 from egmt_ros.resources import config_path
-from egmt_ros.training import distillation
+from egmt_ros.training import loop
 from egmt_ros.training.augmentation import make_batch
-from egmt_ros.training.config import TrainingConfig, View, load_training_config
+from egmt_ros.training.camera_faults import with_fault
+from egmt_ros.training.config import LateLoss, TrainingConfig, View, load_training_config
 from egmt_ros.training.data import Sample, load_split
-from egmt_ros.training.distillation import DEEP_BLOCK, MIDDLE_BLOCK, Teacher
 from egmt_ros.training.loop import Trainer, overlap_table
-from egmt_ros.training.losses import dense_loss, fusion_terms, label_loss
+from egmt_ros.training.losses import dense_loss, fusion_terms, label_loss, total_loss
 from egmt_ros.training.validation import best_thresholds
 
 VOCABULARY = Vocabulary(("person", "car", "tree"), "encoder")
@@ -78,12 +78,12 @@ def config(tmp_path: Path) -> TrainingConfig:
     default = load_training_config(config_path("training.yaml"))
     return replace(
         default,
-        loss=replace(default.loss, distillation=0.0),
         vocabulary=vocabulary,
         small=View(2, 64, 80),
         large=View(1, 96, 112, share=0.3),
         masks=MASKS,
         overlaps={},
+        pretrained=False,
         steps=6,
         validate_every=3,
         checkpoint_every=3,
@@ -93,6 +93,7 @@ def config(tmp_path: Path) -> TrainingConfig:
             "decoder_width": 8,
             "attention_width": 8,
             "text_width": 5,
+            "backbone_multiplier": 0.25,
         },
     )
 
@@ -169,6 +170,47 @@ def test_where_an_outlined_entity_is_no_other_can_be(data: Path) -> None:
         overlap_table(VOCABULARY, {"lorry": ["car"]})
 
 
+def test_a_view_that_lost_a_camera_is_labelled_by_the_other_alone(data: Path) -> None:
+    """The captions saw the person in the thermal image alone."""
+    sample = load_split(data, "train", VOCABULARY, MASKS)[1]
+    assert sample.by_modality["thermal"].tolist() == [1, -1, 0]
+    assert sample.by_modality["visible"].tolist() == [0, -1, 0]
+    found = set()
+    for seed in range(150):
+        batch = make_batch([sample], View(1, 96, 112), RNG(seed), faults=1.0)
+        assert batch.thermal.shape == batch.shown_thermal.shape == batch.shown_visible.shape
+        if not batch.lone[0]:
+            continue
+        torch.testing.assert_close(batch.shown_thermal, batch.shown_visible)
+        flat = [float(image[0, 0].std()) < 1e-6 for image in (batch.thermal, batch.visible)]
+        assert sum(flat) == 1
+        kind = "thermal" if flat[0] else "visible"
+        found.add(kind)
+        remaining = batch.visible[:, :1] if flat[0] else batch.thermal
+        torch.testing.assert_close(batch.shown_thermal, remaining)
+        if kind == "thermal":
+            assert batch.target[0, 0] < 1 and not (batch.dense[0, 0] > 0).any()
+        elif batch.dense[0, 0].max() > 0.9:
+            assert batch.target[0, 0] == 1
+    assert found == {"thermal", "visible"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_a_fault_leaves_images_that_a_camera_could_give(seed: int) -> None:
+    rng = RNG(seed)
+    thermal = rng.random((40, 50), np.float32)
+    visible = rng.random((3, 40, 50), np.float32)
+    before = thermal.copy(), visible.copy()
+    view = with_fault(thermal, visible, rng)
+    for image in (view.thermal, view.visible, view.shown_thermal, view.shown_visible):
+        assert image.dtype == np.float32 and image.min() >= 0.0 and image.max() <= 1.0
+    assert view.thermal.shape == view.shown_thermal.shape == view.shown_visible.shape
+    assert view.visible.shape == visible.shape
+    np.testing.assert_array_equal(before[0], thermal)
+    np.testing.assert_array_equal(before[1], visible)
+
+
 def test_unknown_labels_have_no_part_in_the_losses() -> None:
     logits = torch.zeros(1, 2, requires_grad=True)
     label_loss(logits, torch.tensor([[1.0, -1.0]])).backward()
@@ -190,7 +232,8 @@ def test_fusion_loss_prefers_both_sources_to_a_copy_of_one() -> None:
     weights = load_training_config(config_path("training.yaml")).loss
 
     def loss(fused: torch.Tensor) -> float:
-        terms = fusion_terms(thermal, visible, fused, salient, torch.tensor([False]))
+        no = torch.tensor([False])
+        terms = fusion_terms(thermal, visible, fused, salient, no, no)
         return sum(getattr(weights, name) * float(term) for name, term in terms.items())
 
     both = loss(torch.maximum(thermal, visible))
@@ -271,61 +314,12 @@ def test_guidance_decides_how_the_pixels_of_an_entity_are_to_look() -> None:
     for unguided, best, other in ((False, outstanding, blended), (True, blended, outstanding)):
         chosen = torch.tensor([unguided, unguided])
         loss = [
-            fusion_terms(thermal, visible, fused, salient, chosen)["entity_intensity"].item()
+            fusion_terms(thermal, visible, fused, salient, chosen, ~chosen & chosen)[
+                "entity_intensity"
+            ].item()
             for fused in (best, other)
         ]
         assert loss[0] == pytest.approx(0.0, abs=1e-6) and loss[1] > 0.1
-
-
-class StandIn(torch.nn.Module):
-    """A teacher of the right shape whose features are the grey levels, without weights."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._conv_stem = self._bn0 = self._swish = torch.nn.Identity()
-        blocks = [torch.nn.Identity() for _ in range(16)]
-        blocks[0] = torch.nn.AvgPool2d(16)
-        blocks[MIDDLE_BLOCK] = self._repeat(112 // 3 + 1, 112)
-        blocks[DEEP_BLOCK] = self._repeat(3, 320)
-        self._blocks = torch.nn.ModuleList(blocks)
-
-    @staticmethod
-    def _repeat(times: int, channels: int) -> torch.nn.Module:
-        class Repeat(torch.nn.Module):
-            def forward(self, x: torch.Tensor) -> torch.Tensor:
-                return x.repeat(1, times, 1, 1)[:, :channels]
-
-        return Repeat()
-
-
-def test_the_teacher_looks_where_the_view_is(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(distillation, "_load", StandIn)
-    samples = load_split(data, "train", VOCABULARY, MASKS)
-    teacher = Teacher(samples, tmp_path, torch.device("cpu"))
-    monkeypatch.setattr(distillation, "_load", lambda: pytest.fail("computed twice"))
-    teacher = Teacher(samples, tmp_path, torch.device("cpu"))
-    for seed in range(6):
-        batch = make_batch([samples[1], samples[4]], View(2, 64, 80), RNG(seed))
-        thermal, _ = teacher.look([samples[1], samples[4]], batch.place, 4, 5)
-        assert [tuple(f.shape) for f in thermal] == [(2, 112, 4, 5), (2, 320, 4, 5)]
-        cells = batch.thermal[0, 0].reshape(4, 16, 5, 16).mean((1, 3)).flatten()
-        seen = thermal[0][0, 0].flatten()
-        assert torch.corrcoef(torch.stack([cells, seen]))[0, 1] > 0.9
-
-
-def test_distillation_trains_both_encoders(
-    data: Path, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(distillation, "_load", StandIn)
-    config = replace(config, steps=2, loss=replace(config.loss, distillation=1.0))
-    trainer = Trainer(config, data, tmp_path / "run", EMBEDDINGS)
-    terms = [trainer._train_step()["distillation"] for _ in range(2)]
-    assert all(0.0 < term < 2.0 for term in terms)
-    for encoder in (trainer.network.thermal_encoder, trainer.network.visible_encoder):
-        assert encoder.stem.conv.weight.grad.abs().max() > 0
-    assert not any("distillation" in name for name in trainer.average.state_dict())
 
 
 def test_a_state_of_another_network_is_refused(
@@ -349,10 +343,11 @@ def test_a_state_of_another_network_is_refused(
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("steps: 7500", "steps: 0", "steps is 0"),
-        ("height: 256", "height: 250", "multiples of 16"),
+        ("steps: 4000", "steps: 0", "steps is 0"),
+        ("height: 320", "height: 330", "multiples of 16"),
         ("seed: 7", "sead: 7", "sead"),
-        ("  scd: 0.8", "  scd: high", "high"),
+        ("  scd: 0.6", "  scd: high", "high"),
+        ("pretrained: true", "pretrained: 2", "true or false"),
         ("loss:", "losses:", "loss"),
     ],
 )
@@ -363,3 +358,103 @@ def test_a_wrong_configuration_is_refused(tmp_path: Path, old: str, new: str, wo
     path.write_text(text.replace(old, new))
     with pytest.raises(ConfigError, match=words):
         load_training_config(path)
+
+
+def test_late_loss_weights_count_from_their_step_on(
+    data: Path, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = replace(config.loss, ssim=9.0)
+    config = replace(config, steps=4, validate_every=9, late_loss=LateLoss(2, late))
+    seen = []
+
+    def note(output, batch, weights, *rest):
+        seen.append(weights.ssim)
+        return total_loss(output, batch, weights, *rest)
+
+    monkeypatch.setattr(loop, "total_loss", note)
+    Trainer(config, data, tmp_path / "run", EMBEDDINGS).run()
+    assert seen == [config.loss.ssim] * 2 + [9.0] * 2
+
+
+def test_late_loss_of_a_file_changes_what_it_names_alone() -> None:
+    config = load_training_config(config_path("training.yaml"))
+    assert config.late_loss.loss != config.loss
+    assert config.late_loss.loss.labels == config.loss.labels
+
+
+def test_a_run_can_start_from_a_checkpoint(
+    data: Path, config: TrainingConfig, tmp_path: Path
+) -> None:
+    first = Trainer(config, data, tmp_path / "first", EMBEDDINGS)
+    first.run()
+    weights = tmp_path / "first" / "egmt.safetensors"
+    second = Trainer(config, data, tmp_path / "second", EMBEDDINGS, start=weights)
+    assert second.step == 0
+    assert second.start == read_info(weights).model_id and first.start is None
+    learned = first.average.state_dict()
+    for start in (second.network, second.average):
+        torch.testing.assert_close(start.state_dict(), learned, rtol=0, atol=0)
+
+    # Another vocabulary keeps its own embeddings and priors.
+    own = tmp_path / "own.yaml"
+    own.write_text(config.vocabulary.read_text().replace("tree", "dog"))
+    other = replace(config, vocabulary=own)
+    third = Trainer(other, data, tmp_path / "third", EMBEDDINGS + 1, start=weights)
+    np.testing.assert_array_equal(third.network.embeddings.numpy(), EMBEDDINGS + 1)
+    for name, value in third.network.state_dict().items():
+        if name not in ("embeddings", "prior"):
+            assert torch.equal(value, learned[name]), name
+
+    # What is resumed is the run, not its start.
+    second.step = 4
+    second.run_folder.mkdir()
+    second._save_state()
+    assert Trainer(config, data, tmp_path / "second", EMBEDDINGS, start=weights).step == 4
+
+    wider = replace(config, network=config.network | {"decoder_width": 16})
+    with pytest.raises(ConfigError, match="start from weights of that shape"):
+        Trainer(wider, data, tmp_path / "wider", EMBEDDINGS, start=weights)
+    with pytest.raises(CheckpointError, match="no no.json beside it"):
+        Trainer(config, data, tmp_path / "none", EMBEDDINGS, start=tmp_path / "no.safetensors")
+
+
+def test_an_edge_that_no_source_has_is_spurious() -> None:
+    thermal, visible = torch.full((1, 1, 136, 136), 0.2), torch.full((1, 1, 136, 136), 0.8)
+    visible[..., 40:90, 40:90] = 0.1
+    nothing, flag = torch.zeros_like(thermal), torch.zeros(1, dtype=torch.bool)
+
+    def spurious(fused: torch.Tensor) -> float:
+        return fusion_terms(thermal, visible, fused, nothing, flag, flag)["spurious"].item()
+
+    strongest = torch.maximum(thermal, visible)
+    assert spurious(strongest) == 0.0
+    assert spurious(0.5 * (thermal + visible)) == 0.0
+    assert spurious(0.9 - strongest) < 1e-6  # as steep as a source, whichever way
+    grid = torch.zeros_like(thermal)
+    grid[..., ::4, :] = 0.02
+    assert spurious(strongest + grid) > 1e-3
+    halo = torch.zeros_like(thermal)
+    halo[..., 30:100, 30:100] = 0.1
+    assert spurious(strongest - halo) > 1e-3
+
+
+def test_a_data_set_can_have_a_balance_of_its_own(
+    data: Path, config: TrainingConfig, tmp_path: Path
+) -> None:
+    balance = {"A": {"qabf": 1.5}, "B": {"qabf": 3.0, "ssim": 0.5}}
+    trainer = Trainer(replace(config, balance=balance), data, tmp_path / "run", EMBEDDINGS)
+    samples = [trainer.pairs[0], trainer.thermal_only[0]]
+    assert Trainer(config, data, tmp_path / "plain", EMBEDDINGS)._balance(samples) == {}
+    found = {name: factors.tolist() for name, factors in trainer._balance(samples).items()}
+    assert found == {"qabf": [1.5, 3.0], "ssim": [1.0, 0.5]}
+
+    images = torch.rand(3, 2, 1, 136, 136, generator=torch.Generator().manual_seed(0))
+    nothing, flag = torch.zeros_like(images[0]), torch.zeros(2, dtype=torch.bool)
+    plain = fusion_terms(*images, nothing, flag, flag)
+    single = [
+        fusion_terms(*images[:, i : i + 1], nothing[:1], flag[:1], flag[:1]) for i in range(2)
+    ]
+    weighted = fusion_terms(*images, nothing, flag, flag, {"qabf": torch.tensor([1.5, 3.0])})
+    expected = (1.5 * single[0]["qabf"] + 3.0 * single[1]["qabf"]) / 2
+    torch.testing.assert_close(weighted["qabf"], expected)
+    torch.testing.assert_close(weighted["ssim"], plain["ssim"])

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resamples", type=int, default=2000, help="of the bootstrap")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="every figure as JSON")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="every figure as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,6 +51,6 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     print(as_markdown(evaluation))
-    if args.json:
-        args.json.write_text(json.dumps(as_json(evaluation), indent=1) + "\n")
+    if args.out:
+        args.out.write_text(json.dumps(as_json(evaluation), indent=1) + "\n")
     return 0
