@@ -66,6 +66,7 @@ class TrainingConfig:
     thermal_only: int
     loss: LossWeights
     steps: int
+    name: str = "egmt"
     seed: int = 7
     threads: int = 2
     learning_rate: float = 2e-3
@@ -214,6 +215,7 @@ _RULES = {
     "loss": _loss,
     "late_loss": _late_loss,
     "balance": _balance,
+    "name": _text,
     "steps": _COUNT,
     "seed": _Number(lambda v: 0 <= v < 2**32, "a whole number from 0 to 4294967295", int),
     "threads": _COUNT,

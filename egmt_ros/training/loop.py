@@ -141,7 +141,7 @@ class Trainer:
         result = self._validation()
         info = None
         if self.ablation == FULL:
-            info = self.export(self.run_folder / "egmt.safetensors", "egmt-base", result)
+            info = self.export(self.run_folder / "egmt.safetensors", self.config.name, result)
         write_record(self.run_folder / RECORD_NAME, self._record(result))  # last: all is there
         return info
 

@@ -65,8 +65,8 @@ def budget(
     """All that runs must have in common to be compared, as plain JSON values.
 
     Args:
-        config: The training configuration; its seed is left out, its vocabulary becomes the hash,
-            so that runs compare wherever their files lay.
+        config: The training configuration; seed and name are left out, the vocabulary becomes the
+            hash, so that runs compare wherever their files lay.
         vocabulary_hash: Hash of the vocabulary.
         pairs: The pairs to train on; their number counts.
         thermal_only: The thermal frames to train on; their number counts.
@@ -76,7 +76,7 @@ def budget(
         "training_pairs": len(pairs),
         "training_thermal_only": len(thermal_only),
     }
-    del values["seed"]
+    del values["seed"], values["name"]
     return json.loads(json.dumps(values))
 
 

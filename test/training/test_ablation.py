@@ -575,7 +575,7 @@ def test_the_short_budget_differs_from_the_training_configuration_in_size_alone(
     assert short.loss == long.late_loss.loss and short.late_loss is None
     size = (
         *("steps", "seed", "threads", "warm_up", "small", "large", "validate_every"),
-        *("loss", "late_loss"),
+        *("loss", "late_loss", "name"),
     )
     assert replace(short, **{key: getattr(long, key) for key in size}) == long
     assert short.steps < long.steps

@@ -295,7 +295,7 @@ def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(
     info = resumed.run()
     assert info.sha256 == whole.sha256
     network, loaded = load_checkpoint(tmp_path / "killed" / "egmt.safetensors")
-    assert loaded.names == ("person", "car", "tree")
+    assert loaded.names == ("person", "car", "tree") and loaded.name == config.name
     assert loaded.localised == ("person",)
     assert loaded.training["pairs"] == 4 and loaded.training["thermal_only"] == 1
     np.testing.assert_array_equal(network.embeddings.numpy(), EMBEDDINGS)
