@@ -28,6 +28,8 @@ SHOWN = (
 SEED, TIME = 0, 5.0
 """Of the street: its seed, and the second of the sequence."""
 WIDTH, HEIGHT, CAPTION, GAP = 426, 320, 26, 6
+LABELS = 9
+"""Of the strongest that are present, as many as fit on the line."""
 _INK, _BACKGROUND = (232, 234, 237), 24
 
 
@@ -52,7 +54,8 @@ def fault_sheet(
         given = by_name[name].degrade(clean, random_source(SEED, name))
         result = engine.fuse(*given)
         pictures = (cv2.cvtColor(given.thermal, cv2.COLOR_GRAY2BGR), given.visible, result.image)
-        found = ", ".join(f"{label.name} {label.score:.2f}" for label in result.labels)
+        present = [label for label in result.labels if label.present][:LABELS]
+        found = ", ".join(f"{label.name} {label.score:.2f}" for label in present)
         rows.append(_row(pictures, f"{by_name[name].description}: {found or 'no entity'}"))
     return np.concatenate(rows)
 

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     sheet = fault_sheet(FusionEngine.load(args.weights, args.device), args.time_of_day)
     try:
-        written = cv2.imwrite(str(args.out), sheet)
+        written = cv2.imwrite(str(args.out), sheet, [cv2.IMWRITE_JPEG_QUALITY, 80])
     except cv2.error:
         written = False
     if not written:
