@@ -41,7 +41,8 @@ def total_loss(
         "dense": dense_loss(output.relevance, batch.dense),
     }
     paired = batch.paired.bool()
-    if paired.any():
+    fuses = any(value for name, value in vars(weights).items() if name not in terms)
+    if fuses and paired.any():
         terms |= fusion_terms(
             batch.shown_thermal[paired],
             batch.shown_visible[paired],

@@ -458,3 +458,14 @@ def test_a_data_set_can_have_a_balance_of_its_own(
     expected = (1.5 * single[0]["qabf"] + 3.0 * single[1]["qabf"]) / 2
     torch.testing.assert_close(weighted["qabf"], expected)
     torch.testing.assert_close(weighted["ssim"], plain["ssim"])
+
+
+def test_without_fusion_losses_the_labels_alone_are_learned(
+    data: Path, config: TrainingConfig, tmp_path: Path
+) -> None:
+    alone = load_training_config(config_path("folds.yaml")).loss
+    config = replace(config, loss=alone, late_loss=None)
+    trainer = Trainer(config, data, tmp_path / "run", EMBEDDINGS)
+    terms = trainer._train_step()
+    assert terms.keys() == {"total", "rate", "labels", "dense"}
+    assert terms["total"] == pytest.approx(4.0 * terms["labels"] + terms["dense"], rel=1e-5)
