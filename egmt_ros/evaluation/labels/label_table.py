@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from egmt_ros.evaluation.labels.label_metrics import average_precision
+from egmt_ros.evaluation.labels.label_metrics import average_precision, f1
 
 
 def label_table(
@@ -31,11 +31,9 @@ def label_table(
         precision = average_precision(positive, score)
         if precision is None:
             continue
-        found = score >= thresholds[index]
-        hits = int((found & (positive == 1)).sum())
         table[name] = {
             "ap": precision,
-            "f1": 2 * hits / max(int(found.sum() + positive.sum()), 1),
+            "f1": f1(positive, score, thresholds[index]),
             "prevalence": float(positive.mean()),
             "positives": int(positive.sum()),
             "known": int(known.sum()),
