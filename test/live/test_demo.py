@@ -119,6 +119,21 @@ def test_what_the_images_need_is_set(tmp_path):
         find_inputs(bag, "/other")
 
 
+def test_images_of_many_sizes_are_not_prepared_for_one_by_one(tmp_path):
+    sizes = {"/thermal/image_raw": (60, 80), "/visible/image_raw": (60, 80, 3)}
+    with BagWriter(bag := tmp_path / "bag") as writer:
+        for topic in sizes:
+            writer.add_topic(topic, IMAGE)
+        for i in range(8):
+            for topic, (height, *rest) in sizes.items():
+                image = np.full((height + 4 * (i // 5), *rest), 90, np.uint8)
+                stamp = START + i * 50_000_000
+                writer.write(topic, stamp, image_message(image, stamp, "camera"))
+    inputs = find_inputs(bag)
+    assert inputs.sizes_vary
+    assert fitting_parameters(inputs)["model.runtime"] == "torch"
+
+
 def test_demo_leaves_everything_and_can_be_repeated(ros, ros_domain, tmp_path, capsys):
     bag = _write_bag(tmp_path / "bag", {
         "/thermal/image_raw": (GREY, 0), "/visible/image_raw": (COLOUR, 2_000_000)}, frames=20)
