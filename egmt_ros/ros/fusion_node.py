@@ -94,9 +94,10 @@ class _Signals:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        # Before the handlers: what a library's thread gets in between would be lost.
+        self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         # Set even where a shell started us in the background and had SIGINT ignored.
         self._handlers = {number: signal.signal(number, _ignore) for number in SIGNALS}
-        self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         return self
 
     def wait(self) -> signal.Signals:

@@ -94,10 +94,16 @@ def test_a_signal_while_starting_ends_it_cleanly(ros_domain, process, moment):
     time.sleep(moment)
     blocked = _blocks_signals(child.pid)
     child.send_signal(signal.SIGINT)
-    status = ended(child)
-    if blocked:  # before main() the interpreter itself decides
-        assert status == 0, child.log()
+    if blocked:
+        assert ended(child) == 0, child.log()
         assert "Traceback" not in child.log()
+        return
+    # Before main() it is a KeyboardInterrupt amid the imports, and some of them swallow it.
+    try:
+        child.wait(5.0)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGINT)
+        assert ended(child) == 0, child.log()
 
 
 def _blocks_signals(pid):
