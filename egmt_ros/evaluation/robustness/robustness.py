@@ -18,6 +18,7 @@ from egmt_ros.errors import ConfigError, DataError
 from egmt_ros.evaluation.fusion.classical import METHODS
 from egmt_ros.evaluation.fusion.metrics import PairScores, score_pair
 from egmt_ros.evaluation.labels.label_metrics import average_precision
+from egmt_ros.evaluation.labels.labelled_pairs import data_sets
 from egmt_ros.evaluation.robustness.conditions import CONDITIONS, Condition, Pair, random_source
 from egmt_ros.evaluation.robustness.flicker import NOISES, FlickerScore, measure_flicker
 from egmt_ros.model.network import MINIMUM_SIDE
@@ -132,7 +133,7 @@ def evaluate_robustness(
     }
     tables = {condition.name: _Table() for condition in CONDITIONS}
     truth, flickers, pairs = [], [], {}
-    for folder in _data_sets(data, split, datasets):
+    for folder in _chosen_data_sets(data, split, datasets):
         annotations = Annotations(folder, vocabulary)
         files = match_pairs(folder / split / "ir", folder / split / "vi")
         files = evenly_spaced(files, limit)
@@ -290,15 +291,9 @@ def _flicker(
     ]
 
 
-def _data_sets(data: Path, split: str, wanted: Sequence[str]) -> list[Path]:
-    """`data` itself, or the folders in it, that hold pairs of the split."""
-    data = data.resolve()
-    candidates = [data] if (data / split).is_dir() else sorted(data.glob("*"))
-    found = [f for f in candidates if (f / split / "ir").is_dir() and (f / split / "vi").is_dir()]
-    if not found:
-        raise DataError(
-            f"no pairs in {data}; expected <dataset>/{split}/ir and <dataset>/{split}/vi"
-        )
+def _chosen_data_sets(data: Path, split: str, wanted: Sequence[str]) -> list[Path]:
+    """The data sets with pairs of the split, or those of them that are wanted."""
+    found = data_sets(data, split)
     names = [folder.name for folder in found]
     unknown = [name for name in wanted if name not in names]
     if unknown:
