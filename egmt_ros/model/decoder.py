@@ -38,8 +38,8 @@ class Decoder(nn.Module):
 
     def forward(
         self, thermal: Features, visible: Features, guidance: Tensor, images: tuple[Tensor, Tensor]
-    ) -> Tensor:
-        """Decode to (B, 1, H, W) fused luminance, 0..1 (not clipped).
+    ) -> tuple[Tensor, Tensor]:
+        """Decode to (B, 1, H, W) fused luminance, 0..1 (not clipped), and the finest features.
 
         Args:
             thermal: Features of the thermal image, coarse level after the inter-visual attention.
@@ -59,7 +59,8 @@ class Decoder(nn.Module):
         weight, correction = self.output(hidden).chunk(2, dim=1)
         weight = F.pixel_shuffle(weight, STRIDE).float().sigmoid()
         correction = F.pixel_shuffle(correction, STRIDE).float()
-        return torch.lerp(images[1], images[0], weight) + 0.25 * torch.tanh(correction)
+        fused = torch.lerp(images[1], images[0], weight) + 0.25 * torch.tanh(correction)
+        return fused, fine
 
 
 def _modulate(x: Tensor, scale_and_shift: Tensor) -> Tensor:

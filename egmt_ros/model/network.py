@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from egmt_ros.model.blocks import upsample
 from egmt_ros.model.config import EGMTConfig
 from egmt_ros.model.decoder import Decoder
+from egmt_ros.model.emphasis import Emphasis
 from egmt_ros.model.encoder import Encoder
 from egmt_ros.model.interaction import (
     EntityGuidance,
@@ -31,15 +33,20 @@ class EGMTOutput(NamedTuple):
 
     Attributes:
         fused: (B, 1, H, W) fused luminance, 0..1 (not clipped).
-        logits: (B, E) entity scores before the sigmoid.
+        logits: (B, E) entity scores before the sigmoid: the mean of the looks.
         attention: (B, E, h, w) where each entity was seen; each map adds up to 1.
         relevance: (B, E, h, w) dense logits of the entities, for training.
+        looks: (2, B, E) scores of the attended look and of the overview, for training.
+        fine: (B, C, H/4, W/4) finest features of the decoder, of the padded image; for
+            `EGMT.emphasise` and for training.
     """
 
     fused: Tensor
     logits: Tensor
     attention: Tensor
     relevance: Tensor
+    looks: Tensor
+    fine: Tensor
 
 
 class EGMT(nn.Module):
@@ -61,6 +68,7 @@ class EGMT(nn.Module):
         self.label_head = LabelHead(config)
         self.guidance = EntityGuidance(config)
         self.decoder = Decoder(config)
+        self.emphasis = Emphasis(config.decoder_width)
         self.register_buffer("embeddings", embeddings.float())
         self.prior = nn.Parameter(embeddings.new_zeros(len(embeddings)) if prior is None else prior)
 
@@ -79,15 +87,12 @@ class EGMT(nn.Module):
             embeddings: (E, text_width) other text embeddings than the stored ones; their priors
                 stay those of the stored entities.
             entity_weights: (E,), or (B, E) or (B, 1), factors on the entities' part in the
-                guidance; 1 is neutral, 0 is none.
+                guidance; 1 is neutral, 0 is none. See also `emphasise`.
 
         H and W may be any number from `MINIMUM_SIDE` up.
         """
         height, width = thermal.shape[-2:]
-        pad = (0, -width % COARSE_STRIDE, 0, -height % COARSE_STRIDE)
-        if any(pad):
-            thermal = F.pad(thermal, pad, mode="replicate")
-            visible = F.pad(visible, pad, mode="replicate")
+        thermal, visible = _padded(thermal), _padded(visible)
         luminance, chroma = visible[:, :1], visible[:, 1:]
         seen_t = self.thermal_encoder(thermal)
         seen_v = self.visible_encoder(luminance, chroma)
@@ -103,25 +108,60 @@ class EGMT(nn.Module):
         entities = self.label_head.entities(self.embeddings if embeddings is None else embeddings)
         labels = self.label_head(tokens_t, tokens_v, _places(rows, cols, tokens_t), entities)
 
-        logits = labels.evidence + self.prior
-        strength = logits.sigmoid()
-        if entity_weights is not None:
-            strength = strength * entity_weights
+        looks = labels.looks + self.prior
+        logits = looks.mean(0)
+        scores = logits.sigmoid()
+        strength = scores if entity_weights is None else scores * entity_weights
         tokens = torch.cat([tokens_t, tokens_v], -1)
         guidance = self.guidance(tokens, entities, strength, labels.relevance)
         guidance = guidance.transpose(1, 2).unflatten(-1, (rows, cols))
-        factor = pool_factor(*coarse_t.shape[-2:], self.config.token_budget)
-        if factor > 1:  # the last pooled cells can reach beyond the image
-            guidance = F.interpolate(
-                guidance, scale_factor=factor, mode="bilinear", align_corners=False
-            )[..., : coarse_t.shape[-2], : coarse_t.shape[-1]]
-        fused = self.decoder(seen_t, seen_v, guidance, (thermal, luminance))
+        guidance = self._to_coarse(guidance, coarse_t)
+        fused, fine = self.decoder(seen_t, seen_v, guidance, (thermal, luminance))
         return EGMTOutput(
             fused[..., :height, :width],
             logits,
             labels.attention.unflatten(-1, (rows, cols)),
             labels.relevance.unflatten(-1, (rows, cols)),
+            looks,
+            fine,
         )
+
+    def emphasise(self, output: EGMTOutput, average: Tensor, entity_weights: Tensor) -> Tensor:
+        """Let the pixels of entities stand out more, or less; see `Emphasis`.
+
+        Apart from `forward`, so that it costs nothing where nobody asks for it.
+
+        Args:
+            output: Of `forward` with the same weights, its fused image 0..1.
+            average: (B, 1, H, W) average of the two luminance images, 0..1.
+            entity_weights: (E,) or (B, E), 1 is neutral, 0 is none.
+
+        Returns:
+            (B, 1, H, W) fused luminance.
+        """
+        height, width = average.shape[-2:]
+        wanted = (entity_weights - 1.0) * output.logits.sigmoid()
+        changed = torch.stack([wanted.abs().clamp_max(1.0), wanted], 1)
+        maps = torch.einsum("bke,beyx->bkyx", changed, output.relevance.sigmoid())
+        fused, average = _padded(output.fused), _padded(average)
+        cells = fused[..., ::COARSE_STRIDE, ::COARSE_STRIDE]
+        where, demand = self._to_coarse(maps, cells).split(1, 1)
+        found = self.emphasis(fused, output.fine, average, where.clamp_max(1.0), demand)
+        return found[..., :height, :width]
+
+    def _to_coarse(self, tokens: Tensor, coarse: Tensor) -> Tensor:
+        """Enlarge (B, C, rows, cols) of pooled tokens to the size of the coarse features."""
+        factor = pool_factor(*coarse.shape[-2:], self.config.token_budget)
+        if factor > 1:  # the last pooled cells can reach beyond the image
+            tokens = upsample(tokens, factor)[..., : coarse.shape[-2], : coarse.shape[-1]]
+        return tokens
+
+
+def _padded(image: Tensor) -> Tensor:
+    """Repeat the last row and column of (B, C, H, W) up to multiples of `COARSE_STRIDE`."""
+    height, width = image.shape[-2:]
+    pad = (0, -width % COARSE_STRIDE, 0, -height % COARSE_STRIDE)
+    return F.pad(image, pad, mode="replicate") if any(pad) else image
 
 
 def _places(rows: int, cols: int, like: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ class Batch:
         target: (B, E) 1, 0 or -1 (unknown).
         dense: (B, E, H/16, W/16) share of the cell that the entity covers, -1 unknown.
         salient: (B, 1, H, W) 1 on pixels of drawn entities.
+        outlined: (B,) 1 where they were drawn as outlines, 0 where as boxes or not at all.
         paired: (B,) 0 for thermal-only frames.
     """
 
@@ -47,6 +48,7 @@ class Batch:
     target: Tensor
     dense: Tensor
     salient: Tensor
+    outlined: Tensor
     paired: Tensor
 
 
@@ -140,6 +142,7 @@ def _view(
         target,
         dense,
         salient,
+        np.float32(sample.outlined),
         np.float32(sample.visible is not None),
     )
 

@@ -22,6 +22,7 @@ class LossWeights:
     entity_intensity: float
     gradient: float
     spurious: float
+    patches: float
     ssim: float
     vif: float
     vif_min: float
@@ -32,6 +33,7 @@ class LossWeights:
     cc_min: float
     labels: float
     dense: float
+    matte: float
 
 
 BALANCED = ("ssim", "ssim_min", "vif", "vif_min", "qabf", "q_min", "scd", "cc_min")
@@ -79,6 +81,7 @@ class TrainingConfig:
     backbone_rate: float = 1.0
     unguided: float = 0.0
     faults: float = 0.0
+    label_smoothing: float = 0.0
     average: float = 0.998
     freeze_norms_at: float = 0.8
     validate_every: int = 500
@@ -86,6 +89,7 @@ class TrainingConfig:
     network: dict[str, Any] = field(default_factory=dict)
     masks: dict[str, Any] = field(default_factory=dict)
     overlaps: dict[str, list[str]] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
 
 class _Number(NamedTuple):
@@ -209,6 +213,12 @@ def _balance(where: str, value: Any) -> dict[str, dict[str, float]]:
     }
 
 
+def _parts(where: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ConfigError(f"{where} is {value!r:.60}; expected a list of the network's parts")
+    return tuple(_text(where, part) for part in value)
+
+
 _RULES = {
     "vocabulary": _text,
     "views": _views,
@@ -227,6 +237,7 @@ _RULES = {
     "backbone_rate": _SHARE,
     "unguided": _SHARE,
     "faults": _SHARE,
+    "label_smoothing": _SHARE,
     "average": _Number(lambda v: 0 <= v < 1, "a number from 0 to below 1"),
     "freeze_norms_at": _SHARE,
     "validate_every": _COUNT,
@@ -234,6 +245,7 @@ _RULES = {
     "network": _network,
     "masks": _masks,
     "overlaps": _overlaps,
+    "only": _parts,
 }
 _REQUIRED = {"vocabulary", "views", "loss", "steps"}
 

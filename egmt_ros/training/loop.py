@@ -107,13 +107,15 @@ class Trainer:
                 for backbone in backbones:
                     start_from_imagenet(backbone, weights)
         cut.change(self.network)
+        self.trained = trained_parts(self.network, config.only)
         self.network.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         inside = {id(p) for backbone in backbones for p in backbone.parameters()}
+        learning = [p for p in self.network.parameters() if p.requires_grad]
         groups = []
         for share, chosen in (
-            (1.0, [p for p in self.network.parameters() if id(p) not in inside]),
-            (config.backbone_rate, [p for p in self.network.parameters() if id(p) in inside]),
+            (1.0, [p for p in learning if id(p) not in inside]),
+            (config.backbone_rate, [p for p in learning if id(p) in inside]),
         ):
             for decay, matrices in ((config.weight_decay, True), (0.0, False)):
                 params = [p for p in chosen if (p.ndim > 1) == matrices]
@@ -237,7 +239,8 @@ class Trainer:
         rate *= 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * progress))
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate_share"]
-        self.network.train()
+        for part in self.trained:
+            part.train()
         if progress >= self.config.freeze_norms_at:
             for module in self.network.modules():
                 if isinstance(module, nn.BatchNorm2d):
@@ -251,7 +254,15 @@ class Trainer:
         )
         late = self.config.late_loss is not None and self.step >= self.config.late_loss.from_step
         weights = self.late_loss_weights if late else self.loss_weights
-        loss, terms = total_loss(output, batch, weights, unguided, self._balance(samples))
+        loss, terms = total_loss(
+            output,
+            self.network.emphasis,
+            batch,
+            weights,
+            unguided,
+            self._balance(samples),
+            self.config.label_smoothing,
+        )
         if not torch.isfinite(loss):
             raise ConfigError(
                 f"loss is {loss.item()} at step {self.step}: {terms}; lower learning_rate"
@@ -338,6 +349,27 @@ class Trainer:
     def _log(self, entry: dict[str, Any]) -> None:
         with self._log_path.open("a") as log:
             log.write(json.dumps(entry) + "\n")
+
+
+def trained_parts(network: EGMT, names: Sequence[str]) -> list[nn.Module]:
+    """The parts of a network that are to be trained; the parameters of the others are fixed.
+
+    Args:
+        network: Put into evaluation mode, so that what is not trained stays as it is.
+        names: Of the network's parts ("label_head", "emphasis", ...); none: all of it.
+
+    Raises:
+        ConfigError: The network has no such part.
+    """
+    network.eval()
+    if not names:
+        return [network]
+    parts = dict(network.named_children())
+    for name in names:
+        if name not in parts:
+            raise ConfigError(f"only names {name!r}; expected of {', '.join(parts)}")
+    network.requires_grad_(False)
+    return [parts[name].requires_grad_() for name in names]
 
 
 def overlap_table(vocabulary: Vocabulary, overlaps: dict[str, list[str]]) -> np.ndarray:

@@ -10,6 +10,7 @@ from egmt_ros.model.blocks import fold_batch_norms
 from egmt_ros.model.config import EGMTConfig
 from egmt_ros.model.cost import count_gmac
 from egmt_ros.model.interaction import pool_factor
+from egmt_ros.model.label_head import RunningScale
 from egmt_ros.model.network import EGMT
 
 SMALL = EGMTConfig(
@@ -117,6 +118,23 @@ def test_entity_weights_steer_the_fusion_but_not_the_scores(network: EGMT) -> No
     torch.testing.assert_close(plain.fused, same.fused)
     torch.testing.assert_close(plain.logits, none.logits)
     assert (plain.fused - none.fused).abs().max() > 1e-6
+
+
+def test_running_scale_forgets_units_and_is_frozen_at_run_time() -> None:
+    scale = RunningScale(3)
+    unit = torch.tensor([1.0, 100.0, 0.01])
+    torch.manual_seed(0)
+    for _ in range(400):
+        scale(torch.randn(4, 3) * unit + 5.0 * unit)
+    scale.eval()
+    before = {name: value.clone() for name, value in scale.state_dict().items()}
+    seen = scale(torch.randn(2000, 3) * unit + 5.0 * unit)
+    # The variance has a floor, so that a constant feature stays small.
+    assert seen[:, :2].mean(0).abs().max() < 0.2 and (seen[:, :2].std(0) - 1.0).abs().max() < 0.2
+    assert seen[:, 2].abs().max() < 5.0
+    assert all(torch.equal(before[name], value) for name, value in scale.state_dict().items())
+    still = RunningScale(1).train()
+    assert torch.isfinite(torch.stack([still(torch.full((3, 1), 7.0)) for _ in range(9)])).all()
 
 
 @pytest.mark.parametrize(

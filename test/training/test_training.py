@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from egmt_ros.entities.vocabulary import Vocabulary
 from egmt_ros.errors import CheckpointError, ConfigError, DataError
 from egmt_ros.model.checkpoint import load_checkpoint, read_info
+from egmt_ros.model.config import EGMTConfig
+from egmt_ros.model.network import EGMT
 from egmt_ros.resources import config_path
 from egmt_ros.training import loop
 from egmt_ros.training.augmentation import make_batch
@@ -27,7 +29,14 @@ from egmt_ros.training.camera_faults import with_fault
 from egmt_ros.training.config import LateLoss, TrainingConfig, View, load_training_config
 from egmt_ros.training.data import Sample, load_split
 from egmt_ros.training.loop import Trainer, overlap_table
-from egmt_ros.training.losses import dense_loss, fusion_terms, label_loss, total_loss
+from egmt_ros.training.losses import (
+    dense_loss,
+    fusion_terms,
+    label_loss,
+    matte_loss,
+    patches,
+    total_loss,
+)
 from egmt_ros.training.validation import best_thresholds
 
 VOCABULARY = Vocabulary(("person", "car", "tree"), "encoder")
@@ -367,9 +376,9 @@ def test_late_loss_weights_count_from_their_step_on(
     config = replace(config, steps=4, validate_every=9, late_loss=LateLoss(2, late))
     seen = []
 
-    def note(output, batch, weights, *rest):
+    def note(output, emphasis, batch, weights, *rest):
         seen.append(weights.ssim)
-        return total_loss(output, batch, weights, *rest)
+        return total_loss(output, emphasis, batch, weights, *rest)
 
     monkeypatch.setattr(loop, "total_loss", note)
     Trainer(config, data, tmp_path / "run", EMBEDDINGS).run()
@@ -438,6 +447,47 @@ def test_an_edge_that_no_source_has_is_spurious() -> None:
     assert spurious(strongest - halo) > 1e-3
 
 
+def test_a_smooth_patch_that_no_source_has_is_noticed() -> None:
+    """The sources are a smooth sky and a black one; the fusion must choose, not wander."""
+    visible = torch.linspace(0.7, 0.8, 160).expand(1, 1, 128, 160).contiguous()
+    thermal = torch.zeros_like(visible)
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 128), torch.linspace(-1, 1, 160), indexing="ij")
+    patch = 0.3 * torch.exp(-6.0 * (x.square() + y.square()))
+    steepest = max(patch.diff(dim=0).abs().max(), patch.diff(dim=1).abs().max())
+    assert steepest < 0.013  # from pixel to pixel nothing to see
+
+    for even in (visible, thermal, torch.maximum(thermal, visible), 0.5 * (thermal + visible)):
+        assert patches(thermal, visible, even).item() < 1e-6
+    dark = patches(thermal, visible, visible - patch)
+    assert dark.shape == (1,) and dark.item() > 0.02
+    shown = patches(patch + thermal, visible, visible - patch).item()
+    assert shown < 0.1 * dark.item()  # a source has it
+    assert patches(*(image[..., :70, :90] for image in (thermal, visible, visible))).item() < 1e-6
+
+
+def test_smoothing_asks_for_less_than_certainty() -> None:
+    target = torch.tensor([[1.0, 0.0, -1.0]])
+    sure, wise = torch.tensor([[9.0, -9.0, 9.0]]), torch.tensor([[2.2, -2.2, -9.0]])
+    assert label_loss(sure, target) < label_loss(wise, target)
+    assert label_loss(sure, target, 0.2) > label_loss(wise, target, 0.2)
+    logits = torch.zeros(1, 3, requires_grad=True)
+    label_loss(logits, target, 1.0).backward()  # everything uncertain: 0.5 is right
+    assert (logits.grad == 0).all()
+
+
+def test_each_look_learns_the_labels_by_itself(data: Path, config: TrainingConfig) -> None:
+    """Averaged alone, one look could lean on the other and would add nothing."""
+    network = EGMT(EGMTConfig.from_dict(config.network), torch.from_numpy(EMBEDDINGS))
+    images = torch.rand(2, 1, 64, 64), torch.rand(2, 3, 64, 64)
+    output = network(*images)
+    torch.testing.assert_close(output.logits, output.looks.mean(0))
+    target = torch.tensor([[1.0, 0.0, -1.0], [0.0, 1.0, 1.0]])[:, : output.logits.shape[1]]
+    output.looks.retain_grad()
+    label_loss(output.looks, target.expand_as(output.looks)).backward()
+    known = (target >= 0).expand_as(output.looks)
+    assert (output.looks.grad[known] != 0).all() and (output.looks.grad[~known] == 0).all()
+
+
 def test_a_data_set_can_have_a_balance_of_its_own(
     data: Path, config: TrainingConfig, tmp_path: Path
 ) -> None:
@@ -467,5 +517,48 @@ def test_without_fusion_losses_the_labels_alone_are_learned(
     config = replace(config, loss=alone, late_loss=None)
     trainer = Trainer(config, data, tmp_path / "run", EMBEDDINGS)
     terms = trainer._train_step()
-    assert terms.keys() == {"total", "rate", "labels", "dense"}
+    assert terms.keys() == {"total", "rate", "labels", "dense", "matte"}
     assert terms["total"] == pytest.approx(4.0 * terms["labels"] + terms["dense"], rel=1e-5)
+
+
+def test_only_the_named_parts_are_trained(
+    data: Path, config: TrainingConfig, tmp_path: Path
+) -> None:
+    loss = replace(config.loss, **dict.fromkeys(vars(config.loss), 0.0) | {"matte": 1.0})
+    config = replace(config, loss=loss, late_loss=None, only=("emphasis",), steps=6, faults=0.0)
+    trainer = Trainer(config, data, tmp_path / "run", EMBEDDINGS)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    losses = [trainer._train_step()["matte"]]
+    while trainer.step < config.steps:
+        trainer.step += 1
+        losses.append(trainer._train_step()["matte"])
+    changed = {
+        name.split(".")[0]
+        for name, value in trainer.network.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    assert changed == {"emphasis"} and any(losses)
+    with pytest.raises(ConfigError, match="only names 'emphasys'; expected of thermal_encoder"):
+        Trainer(replace(config, only=("emphasys",)), data, tmp_path / "other", EMBEDDINGS)
+
+
+def test_views_without_outlines_say_nothing_of_pixels(
+    data: Path, config: TrainingConfig, tmp_path: Path
+) -> None:
+    network = Trainer(config, data, tmp_path / "run", EMBEDDINGS).network
+    sample = Sample(
+        "A",
+        "a",
+        np.zeros((64, 64), np.uint8),
+        np.zeros((64, 64, 3), np.uint8),
+        np.array([1, 0, -1], np.int8),
+        {0: np.ones((64, 64), np.uint8)},
+    )
+    for outlined, says in ((True, True), (False, False)):
+        batch = make_batch([replace(sample, outlined=outlined)], View(1, 64, 64), RNG(0))
+        loss = matte_loss(network.emphasis, network(batch.thermal, batch.visible), batch)
+        loss.backward()
+        assert bool(loss > 0) == says
+        gradient = network.emphasis.matte.weight.grad
+        assert (gradient is not None and bool(gradient.any())) == says
+        network.zero_grad()
