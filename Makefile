@@ -23,6 +23,7 @@ ifdef _ROS_WHEELS_BOOTSTRAP_COMPLETE
 endif
 
 OUT ?= demo_output
+COMMA := ,
 
 .PHONY: help setup demo test lint clean distclean
 .DEFAULT_GOAL := help
@@ -38,7 +39,8 @@ setup: ## make .venv with everything (a second run only checks)
 demo: setup ## play a bag through the node and write demo_output/
 	$(VENV)/bin/egmt demo --out "$(OUT)" $(if $(DATA),--data "$(DATA)") $(if $(BAG),--bag "$(BAG)")
 
-test: setup ## run the tests
+test: override EXTRAS := annotate$(if $(EXTRAS),$(COMMA)$(EXTRAS))
+test: setup ## run the tests (installs what annotating needs as well)
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 lint: setup ## check the style

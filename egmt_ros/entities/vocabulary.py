@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from egmt_ros.entities.text.templates import split_template
 from egmt_ros.errors import ConfigError
 from egmt_ros.model.vocabulary_hash import vocabulary_hash
 
@@ -19,14 +20,17 @@ class Vocabulary:
     Attributes:
         names: Entity names, unique, lower case.
         text_encoder: Name of the text encoder.
-        template: Text that is embedded, with `{}` for the name.
+        template: Text that is embedded, with `{}` for the name; several, separated by |, are
+            averaged.
         aliases: Other names in annotation files -> entity name.
+        text_model: Where the text encoder lies, a folder or hub id; None: in its wheel.
     """
 
     names: tuple[str, ...]
     text_encoder: str
     template: str = "{}"
     aliases: dict[str, str] | None = None
+    text_model: str | None = None
 
     @property
     def hash(self) -> str:
@@ -54,6 +58,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
         names = tuple(_text(entry["name"], "name") for entry in entries)
         encoder = _text(data["text_encoder"], "text_encoder")
         template = _text(data.get("template", "{}"), "template")
+        model = _text(data["text_model"], "text_model") if "text_model" in data else None
         aliases = [
             (_text(alias, "annotated_as"), name)
             for entry, name in zip(entries, names, strict=True)
@@ -79,12 +84,11 @@ def load_vocabulary(path: Path) -> Vocabulary:
                 f"{other!r} already; remove one of the two"
             )
         meanings[alias] = name
-    if template.count("{}") != 1 or set("{}") & set(template.replace("{}", "")):
-        raise ConfigError(
-            f"vocabulary {path}: template is {template!r}; expected a text with {{}} once, where "
-            "the name goes, and no other braces"
-        )
-    return Vocabulary(names, encoder, template, meanings)
+    try:
+        split_template(template)
+    except ConfigError as error:
+        raise ConfigError(f"vocabulary {path}: {error}") from error
+    return Vocabulary(names, encoder, template, meanings, model)
 
 
 def _text(value: Any, key: str) -> str:

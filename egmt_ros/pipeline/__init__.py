@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "EmbeddingFile": "embedding_file",
     "EntityLabel": "results",
     "Frame": "pairing",
     "FrameAccount": "accounting",
@@ -22,6 +23,7 @@ _HOMES = {
     "Region": "results",
     "Registration": "registration",
     "Side": "pairing",
+    "TextEncoder": "text_encoder",
     "ThermalRange": "thermal",
     "ThermalRangeEstimator": "thermal",
 }

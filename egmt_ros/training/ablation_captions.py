@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from egmt_ros.entities.annotations import read_object
-from egmt_ros.entities.text_encoder import embed_vocabulary
+from egmt_ros.entities.text.vocabulary_embeddings import embed_vocabulary
 from egmt_ros.entities.vocabulary import Vocabulary
 from egmt_ros.errors import DataError
 from egmt_ros.training.data import Sample

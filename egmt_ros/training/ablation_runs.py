@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from egmt_ros.entities.text_encoder import embed_vocabulary
+from egmt_ros.entities.text.vocabulary_embeddings import embed_vocabulary
 from egmt_ros.entities.vocabulary import load_vocabulary
 from egmt_ros.errors import ConfigError
 from egmt_ros.training.ablation import find_ablation
@@ -62,7 +62,7 @@ def run_ablations(
     names = tuple(dict.fromkeys(names))
     told = [name for name in names if find_ablation(name).captions]
     vocabulary = load_vocabulary(config.vocabulary)
-    samples = load_training_data(data, vocabulary, config.masks)
+    samples = load_training_data(data, vocabulary, config.masks, config.annotations)
     hold_budget(
         folder / BUDGET_NAME,
         budget(config, vocabulary.hash, samples.pairs, samples.thermal_only),

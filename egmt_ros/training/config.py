@@ -90,6 +90,8 @@ class TrainingConfig:
     masks: dict[str, Any] = field(default_factory=dict)
     overlaps: dict[str, list[str]] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+    annotations: dict[str, Path] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 class _Number(NamedTuple):
@@ -213,10 +215,17 @@ def _balance(where: str, value: Any) -> dict[str, dict[str, float]]:
     }
 
 
-def _parts(where: str, value: Any) -> tuple[str, ...]:
+def _names(where: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise ConfigError(f"{where} is {value!r:.60}; expected a list of the network's parts")
-    return tuple(_text(where, part) for part in value)
+        raise ConfigError(f"{where} is {value!r:.60}; expected a list of names")
+    return tuple(_text(where, name) for name in value)
+
+
+def _annotations(where: str, value: Any) -> dict[str, str]:
+    return {
+        _text(where, name): _text(f"{where}.{name}", file)
+        for name, file in _mapping(where, value).items()
+    }
 
 
 _RULES = {
@@ -245,7 +254,9 @@ _RULES = {
     "network": _network,
     "masks": _masks,
     "overlaps": _overlaps,
-    "only": _parts,
+    "only": _names,
+    "annotations": _annotations,
+    "left_out": _names,
 }
 _REQUIRED = {"vocabulary", "views", "loss", "steps"}
 
@@ -289,6 +300,8 @@ def load_training_config(path: Path) -> TrainingConfig:
         changed = dict(values["late_loss"])
         step = changed.pop("from_step")
         values["late_loss"] = LateLoss(step, replace(values["loss"], **changed))
+    files = values.pop("annotations", {})
+    values["annotations"] = {name: path.parent / file for name, file in files.items()}
     return TrainingConfig(
         vocabulary=path.parent / values.pop("vocabulary"), **values.pop("views"), **values
     )

@@ -1,6 +1,7 @@
 """Registered pairs with entity targets, held in memory.
 
-Layout: `<root>/<dataset>/<split>/{ir,vi}/<name>.<png|jpg>`, annotations in `<root>/<dataset>/`.
+Layout: `<root>/<dataset>/<split>/{ir,vi}/<name>.<png|jpg>`, annotations in `<root>/<dataset>/`, or
+in annotation files given beside.
 A data set without `vi` gives thermal-only frames, which train the labels alone. Where entities are
 may stand in class images (see `masks`), or in `<root>/<dataset>/boxes.json`: name ->
 {"boxes": [[class, x0, y0, x1, y1], ...]}, pixels, ends excluded; the annotated_vocabulary of
@@ -10,14 +11,15 @@ vocabulary lacks: they are left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from egmt_ros.entities.annotations import Annotations, read_object
+from egmt_ros.entities.annotations import UNKNOWN, Annotations, read_object
 from egmt_ros.entities.vocabulary import Vocabulary
 from egmt_ros.errors import ConfigError, DataError
 from egmt_ros.pipeline.image_files import images_by_stem, read_image, read_thermal, read_visible
@@ -48,6 +50,17 @@ class Sample:
     outlined: bool = False
     by_modality: dict[str, np.ndarray] = field(default_factory=dict)
 
+    def without(self, entities: Collection[int]) -> Sample:
+        """The sample with nothing known of some entities."""
+        columns = list(entities)
+        masks = {index: mask for index, mask in self.masks.items() if index not in entities}
+        return replace(
+            self,
+            target=_forgotten(self.target, columns),
+            masks=masks,
+            by_modality={name: _forgotten(t, columns) for name, t in self.by_modality.items()},
+        )
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -65,23 +78,31 @@ class TrainingData:
 
 
 def load_training_data(
-    root: Path, vocabulary: Vocabulary, masks: dict[str, Any] | None = None
+    root: Path,
+    vocabulary: Vocabulary,
+    masks: dict[str, Any] | None = None,
+    annotations: Mapping[str, Path] | None = None,
 ) -> TrainingData:
     """Load the splits train and val; see `load_split`.
 
     Raises:
         DataError: As `load_split`, or there is no pair to train on.
     """
-    samples = load_split(root, "train", vocabulary, masks)
+    samples = load_split(root, "train", vocabulary, masks, annotations)
     pairs = [s for s in samples if s.visible is not None]
     if not pairs:
         raise DataError(f"{root} has no pairs to train on, only thermal frames")
     thermal_only = [s for s in samples if s.visible is None]
-    return TrainingData(pairs, thermal_only, load_split(root, "val", vocabulary, masks))
+    validation = load_split(root, "val", vocabulary, masks, annotations)
+    return TrainingData(pairs, thermal_only, validation)
 
 
 def load_split(
-    root: Path, split: str, vocabulary: Vocabulary, masks: dict[str, Any] | None = None
+    root: Path,
+    split: str,
+    vocabulary: Vocabulary,
+    masks: dict[str, Any] | None = None,
+    annotations: Mapping[str, Path] | None = None,
 ) -> list[Sample]:
     """Load every pair of one split of all data sets below `root`, sorted by data set and name.
 
@@ -91,31 +112,29 @@ def load_split(
         vocabulary: Entities to make targets for.
         masks: Data set name -> {"folder": ..., "classes": {pixel value: class name}}. Unlike an
             annotation file, it must name data sets below `root`, folders and entities that exist.
+        annotations: Data set name -> annotation file in place of `<dataset>/annotations.json`.
 
     Raises:
         DataError: Nothing is there, an image or annotation file cannot be used, an image has no
             partner, or a pair differs in size.
-        ConfigError: `masks` names a data set or class that is not there.
+        ConfigError: `masks` or `annotations` names a data set that is not there, or `masks` a
+            class.
     """
-    root, masks = root.resolve(), masks or {}
+    root, masks, annotations = root.resolve(), masks or {}, annotations or {}
     if (root / split).is_dir():
         folders = [root]
     else:
         folders = sorted(p for p in root.glob("*") if p.is_dir())
-        missing = sorted(masks.keys() - {folder.name for folder in folders})
-        if missing and folders:
-            raise ConfigError(
-                f"masks names data set {missing[0]!r}, but {root} has no such folder; correct the "
-                "name, or remove it from masks of the training configuration"
-            )
+        _check_names("masks", masks, root, folders)
+        _check_names("annotations", annotations, root, folders)
     samples = []
     for folder in folders:
         if not (folder / split / "ir").is_dir():
             continue
-        annotations = Annotations(folder, vocabulary)
-        finder = _MaskFinder(folder, split, annotations, vocabulary, masks.get(folder.name))
+        labels = Annotations(folder, vocabulary, annotations.get(folder.name))
+        finder = _MaskFinder(folder, split, labels, vocabulary, masks.get(folder.name))
         for path, partner in _frames(folder / split):
-            target = annotations.target(path.stem)
+            target = labels.target(path.stem)
             thermal = read_thermal(path)
             if thermal.dtype != np.uint8:
                 raise DataError(f"{path} holds {thermal.dtype}; expected 8 bits to train on")
@@ -131,7 +150,7 @@ def load_split(
                     visible = cv2.cvtColor(visible, cv2.COLOR_GRAY2BGR)
                 visible = cv2.cvtColor(visible, cv2.COLOR_BGR2YCrCb)
             found, outlined = finder.find(path.stem, thermal.shape, target)
-            alone = {m: annotations.target_in(path.stem, m) for m in ("thermal", "visible")}
+            alone = {m: labels.target_in(path.stem, m) for m in ("thermal", "visible")}
             sample = Sample(
                 folder.name, path.stem, thermal, visible, target, found, outlined, alone
             )
@@ -141,6 +160,22 @@ def load_split(
             f"no images in {root}; expected <dataset>/{split}/ir and vi with files of equal stems"
         )
     return samples
+
+
+def _forgotten(target: np.ndarray, columns: list[int]) -> np.ndarray:
+    target = target.copy()
+    target[columns] = UNKNOWN
+    return target
+
+
+def _check_names(key: str, named: Collection[str], root: Path, folders: Collection[Path]) -> None:
+    """Refuse names of data sets that are not below `root`."""
+    missing = sorted(set(named) - {folder.name for folder in folders})
+    if missing and folders:
+        raise ConfigError(
+            f"{key} names data set {missing[0]!r}, but {root} has no such folder; correct the "
+            f"name, or remove it from {key} of the training configuration"
+        )
 
 
 def _frames(folder: Path) -> list[tuple[Path, Path | None]]:

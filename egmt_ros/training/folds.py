@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from egmt_ros.entities.text_encoder import embed_vocabulary
+from egmt_ros.entities.text.vocabulary_embeddings import embed_vocabulary
 from egmt_ros.entities.vocabulary import load_vocabulary
 from egmt_ros.errors import DataError
 from egmt_ros.evaluation.labels.label_bootstrap import grouped_folds, scene_groups
@@ -60,7 +60,7 @@ def train_folds(
         InputError: There are fewer scenes than folds.
     """
     vocabulary = load_vocabulary(config.vocabulary)
-    given = load_training_data(data, vocabulary, config.masks)
+    given = load_training_data(data, vocabulary, config.masks, config.annotations)
     pairs = [*given.pairs, *given.validation]
     names = [sample.name for sample in (*pairs, *given.thermal_only)]
     scenes = scene_groups([""] * len(names), names)

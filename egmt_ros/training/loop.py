@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from egmt_ros.entities.text_encoder import embed_vocabulary
+from egmt_ros.entities.text.vocabulary_embeddings import embed_vocabulary
 from egmt_ros.entities.vocabulary import Vocabulary, load_vocabulary
 from egmt_ros.errors import ConfigError
 from egmt_ros.model.checkpoint import CheckpointInfo, read_info, save_checkpoint
@@ -84,8 +84,12 @@ class Trainer:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        samples = samples or load_training_data(data, self.vocabulary, config.masks)
-        self.pairs, self.thermal_only = samples.pairs, samples.thermal_only
+        samples = samples or load_training_data(
+            data, self.vocabulary, config.masks, config.annotations
+        )
+        hidden = entity_indices(self.vocabulary, config.left_out)
+        self.pairs = without_entities(samples.pairs, hidden)
+        self.thermal_only = without_entities(samples.thermal_only, hidden)
         self.validation_pairs = samples.validation
         self.captions: CaptionBook | None = None
         if cut.captions:
@@ -96,6 +100,8 @@ class Trainer:
             embeddings = embed_vocabulary(self.vocabulary)
         shape = EGMTConfig.from_dict(config.network)
         prior = torch.from_numpy(log_odds(np.array([s.target for s in self.pairs])))
+        seen = [i for i in range(len(prior)) if i not in hidden]
+        prior[list(hidden)] = prior[seen].mean()
         self.network = EGMT(shape, torch.from_numpy(embeddings), prior).to(self.device)
         backbones = [self.network.thermal_encoder.backbone, self.network.visible_encoder.backbone]
         self.start = None if start is None else read_info(start).model_id
@@ -194,6 +200,7 @@ class Trainer:
                 "thermal_only": len(self.thermal_only),
                 "seed": self.config.seed,
                 "start": self.start,
+                "left_out": list(self.config.left_out),
                 "loss": asdict(self.config.loss),
                 "val_macro_ap": round(result.macro_ap, 4),
                 "val_fusion": result.fusion,
@@ -370,6 +377,27 @@ def trained_parts(network: EGMT, names: Sequence[str]) -> list[nn.Module]:
             raise ConfigError(f"only names {name!r}; expected of {', '.join(parts)}")
     network.requires_grad_(False)
     return [parts[name].requires_grad_() for name in names]
+
+
+def entity_indices(vocabulary: Vocabulary, names: Sequence[str]) -> frozenset[int]:
+    """Indices of entities.
+
+    Raises:
+        ConfigError: The vocabulary lacks one, or it has no other.
+    """
+    for name in names:
+        if name not in vocabulary.names:
+            raise ConfigError(f"left_out names {name!r}, which is not in the vocabulary")
+    if names and set(names) == set(vocabulary.names):
+        raise ConfigError("left_out names every entity of the vocabulary; leave some to train on")
+    return frozenset(map(vocabulary.names.index, names))
+
+
+def without_entities(samples: Sequence[Sample], hidden: Collection[int]) -> list[Sample]:
+    """The samples, with nothing known of the entities `hidden`."""
+    if not hidden:
+        return list(samples)
+    return [sample.without(hidden) for sample in samples]
 
 
 def overlap_table(vocabulary: Vocabulary, overlaps: dict[str, list[str]]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -65,14 +66,18 @@ def budget(
     """All that runs must have in common to be compared, as plain JSON values.
 
     Args:
-        config: The training configuration; seed and name are left out, the vocabulary becomes the
-            hash, so that runs compare wherever their files lay.
+        config: The training configuration; seed and name are left out, the vocabulary and the
+            annotation files become hashes, so that runs compare wherever their files lay.
         vocabulary_hash: Hash of the vocabulary.
         pairs: The pairs to train on; their number counts.
         thermal_only: The thermal frames to train on; their number counts.
     """
     values = asdict(config) | {
         "vocabulary": vocabulary_hash,
+        "annotations": {
+            name: hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+            for name, file in config.annotations.items()
+        },
         "training_pairs": len(pairs),
         "training_thermal_only": len(thermal_only),
     }

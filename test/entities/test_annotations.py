@@ -13,6 +13,8 @@ from egmt_ros.entities.vocabulary import Vocabulary, load_vocabulary
 from egmt_ros.errors import ConfigError, DataError
 from egmt_ros.resources import config_path
 
+ROOT = Path(__file__).parents[2]
+RELEASED = {"msrs": "MSRS", "roadscene": "RoadScene", "tno": "TNO", "vifb": "VIFB"}
 VOCABULARY = Vocabulary(
     ("person", "bicycle", "tree", "sky"), "encoder", aliases={"bike": "bicycle"}
 )
@@ -82,7 +84,7 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         ("labels_meta", {"partial_labels": []}, "labels_meta.json: partial_labels is"),
         ("labels_meta", {"partial_labels": {"a": [1]}}, "partial_labels.a is .*list of names"),
         ("captions", {"a": []}, "captions.json: a is .*JSON object"),
-        ("captions", {"a": {}}, "captions.json: a: entities is None"),
+        ("captions", {"a": {}}, "captions.json: a has a caption but no entities"),
         ("captions", {"a": {"entities": ["car"]}}, "captions.json: a: entities is"),
         ("captions", {"a": {"entities": {"visible": None}}}, "entities.visible is None"),
         ("captions", {"a": {"entities": {}, "unsure": "x"}}, "captions.json: a: unsure is 'x'"),
@@ -186,3 +188,102 @@ def test_files_of_another_shape_are_named(
 ) -> None:
     with pytest.raises(DataError, match=words):
         write(tmp_path, **files)
+
+
+def annotation_file(vocabulary: list[str], **pairs: Any) -> dict[str, Any]:
+    return {
+        "format": "egmt-annotations",
+        "version": 1,
+        "dataset": "Street",
+        "annotated_by": "me",
+        "extractor": {"name": "rules", "version": "1"},
+        "vocabulary": vocabulary,
+        "pairs": {name: {"split": "train", **pair} for name, pair in pairs.items()},
+    }
+
+
+def listed(infrared: list[str], visible: list[str], unsure: list[str]) -> dict[str, Any]:
+    return {
+        "infrared": {"entities": infrared},
+        "visible": {"entities": visible},
+        "unsure": unsure,
+    }
+
+
+def test_one_annotation_file_is_enough(tmp_path: Path) -> None:
+    pairs = {"a": listed(["person"], ["tree"], ["bicycle"]), "b": listed([], [], [])}
+    found = write(tmp_path, annotations=annotation_file(["person", "tree", "bicycle"], **pairs))
+    # Nobody looked for sky.
+    assert found.target("a").tolist() == [1, -1, 1, -1]
+    assert found.target("b").tolist() == [0, 0, 0, -1]
+    assert found.target("c").tolist() == [-1, -1, -1, -1]
+    assert found.target_in("a", "thermal").tolist() == [1, -1, 0, -1]
+    assert found.target_in("a", "visible").tolist() == [0, -1, 1, -1]
+
+
+def test_without_a_list_what_the_caption_names_counts(tmp_path: Path) -> None:
+    pair = {
+        "infrared": {"entities": ["person"], "extracted": ["tree"]},
+        "visible": {"extracted": ["sky"]},
+    }
+    names = ["person", "bike", "tree", "sky"]
+    found = write(tmp_path, annotations=annotation_file(names, a=pair))
+    assert found.target("a").tolist() == [1, 0, 0, 1]
+
+
+def test_people_win_over_the_file_and_the_file_over_captions(tmp_path: Path) -> None:
+    pair = listed(["person"], ["bike"], ["tree"])
+    found = write(
+        tmp_path,
+        annotations=annotation_file(["person", "bike", "tree"], a=pair),
+        captions={
+            "a": caption(["sky", "tree"], [], []),
+            "b": caption(["sky"], [], []),
+            "no list": {"infrared": "A road.", "visible": "A road."},
+        },
+        labels={"a": ["tree"], "b": []},
+        labels_meta={"annotated_vocabulary": ["tree", "person"]},
+    )
+    assert found.target("a").tolist() == [0, 1, 1, -1]
+    assert found.target("b").tolist() == [0, 0, 0, 1]
+    assert found.target("no list").tolist() == [-1, -1, -1, -1]
+
+
+def test_a_given_file_takes_the_place_of_the_folder_s(tmp_path: Path) -> None:
+    write(tmp_path, annotations=annotation_file(["person"], a=listed([], [], [])))
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(annotation_file(["person"], a=listed(["person"], [], []))))
+    assert Annotations(tmp_path, VOCABULARY).target("a").tolist() == [0, -1, -1, -1]
+    assert Annotations(tmp_path, VOCABULARY, other).target("a").tolist() == [1, -1, -1, -1]
+    with pytest.raises(DataError, match="missing.json does not exist"):
+        Annotations(tmp_path, VOCABULARY, tmp_path / "missing.json")
+
+
+def test_a_file_with_errors_is_not_trained_on(tmp_path: Path) -> None:
+    content = annotation_file(["person"], a=listed(["person"], ["car"], []), b={})
+    with pytest.raises(
+        DataError, match=r"annotations.json: error: pair 'b': infrared is missing.*\(2 errors"
+    ):
+        write(tmp_path, annotations=content)
+
+
+def test_captions_without_entities_name_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="egmt annotate release"):
+        write(tmp_path, captions={"a": {"infrared": "A road.", "visible": "A road."}})
+
+
+@pytest.mark.parametrize(("file", "dataset"), RELEASED.items())
+def test_the_released_files_mean_what_the_captions_of_the_data_mean(
+    file: str, dataset: str
+) -> None:
+    folder = ROOT.parent / "shared" / "data" / dataset
+    if not (folder / "captions.json").exists():
+        pytest.skip("../shared is not here")
+    vocabulary = load_vocabulary(config_path("vocabulary.yaml"))
+    ours = Annotations(folder, vocabulary, ROOT / "annotations" / f"{file}.json")
+    theirs = Annotations(folder, vocabulary)
+    names = json.loads((folder / "captions.json").read_text())
+    for name in names:
+        assert (ours.target(name) == theirs.target(name)).all()
+        for modality in ("thermal", "visible"):
+            assert (ours.target_in(name, modality) == theirs.target_in(name, modality)).all()

