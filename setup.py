@@ -56,6 +56,7 @@ setup(
         "egmt_ros.evaluation",
         "egmt_ros.evaluation.bags",
         "egmt_ros.evaluation.bench",
+        "egmt_ros.evaluation.emphasis",
         "egmt_ros.evaluation.fusion",
         "egmt_ros.evaluation.labels",
         "egmt_ros.evaluation.live",

@@ -16,6 +16,10 @@ _WHAT = {
         "egmt_ros.evaluation.robustness.faults_command",
         "draw the made-up street under faults of the cameras",
     ),
+    "emphasis": (
+        "egmt_ros.evaluation.emphasis.emphasis_command",
+        "what emphasising an entity does to the fused images",
+    ),
     "ablations": ("egmt_ros.evaluation.ablations_command", "what each idea of the network adds"),
     "folds": (
         "egmt_ros.evaluation.labels.folds_command",

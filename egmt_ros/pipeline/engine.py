@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from egmt_ros.errors import ConfigError, InputError
+from egmt_ros.errors import ConfigError, EgmtError, InputError
 from egmt_ros.model.blocks import fold_batch_norms
 from egmt_ros.model.checkpoint import CheckpointInfo, load_checkpoint
 from egmt_ros.model.interaction import pool_factor
 from egmt_ros.model.network import COARSE_STRIDE, EGMT, MINIMUM_SIDE
 from egmt_ros.pipeline.devices import resolve_device
+from egmt_ros.pipeline.emphasis import emphasis_weights
+from egmt_ros.pipeline.entity_bank import Entities, EntityBank
 from egmt_ros.pipeline.regions import attention_region
 from egmt_ros.pipeline.results import EntityLabel, FusionResult
-from egmt_ros.pipeline.runtime import Announce, make_runtime
+from egmt_ros.pipeline.runtime import Announce, Runtime, make_runtime
+from egmt_ros.pipeline.shared_weights import with_entities
+from egmt_ros.pipeline.text_encoder import TextEncoder
 from egmt_ros.pipeline.thermal import (
     FULL_SCALE_8_BIT,
     ThermalRange,
@@ -37,11 +43,12 @@ class FusionEngine:
     given and changes it for inference.
 
     Attributes:
-        names: Entities of the vocabulary.
+        names: Entities of the vocabulary; `with_vocabulary` makes an engine with others.
         thresholds: Score from which each entity counts as present, 0..1.
         model_id: Name and short hash of the weights.
         vocabulary_hash: Hash of the vocabulary.
         text_encoder: Text encoder that made the vocabulary's embeddings.
+        template: Text that it embedded, with `{}` for the name.
         device: Where the network runs, "cpu" or "cuda:N".
         runtime: What executes it, one of `egmt_ros.pipeline.runtime.RUNTIMES` but "auto".
         precision: Of the products inside the network, "float32", "bfloat16" or "float16".
@@ -56,19 +63,27 @@ class FusionEngine:
         precision: str = "float32",
         announce: Announce | None = None,
     ) -> None:
-        folded = fold_batch_norms(network.eval())
-        self._runtime = make_runtime(runtime, folded, device, precision, announce)
+        self._bank = EntityBank(network, info)
         self._budget = network.config.token_budget
-        self._frame_range = ThermalRangeEstimator("frame")
         self._localised = frozenset(info.localised)
-        self.names = info.names
-        self.thresholds = info.thresholds
+        folded = fold_batch_norms(network.eval())
+        made = make_runtime(runtime, folded, device, precision, announce)
+        self._look_for(self._bank.stored, folded, made)
         self.model_id = info.model_id
-        self.vocabulary_hash = info.vocabulary_hash
         self.text_encoder = info.text_encoder
+        self.template = info.template
         self.device = str(device)
-        self.runtime = self._runtime.name
-        self.precision = self._runtime.precision
+        self.runtime = made.name
+        self.precision = made.precision
+
+    def _look_for(self, entities: Entities, network: EGMT, runtime: Runtime) -> None:
+        """Take over a vocabulary, and the network and runtime that have it."""
+        self._network: EGMT | None = network
+        self._runtime = runtime
+        self._frame_range = ThermalRangeEstimator("frame")
+        self.names = entities.names
+        self.thresholds = entities.thresholds
+        self.vocabulary_hash = entities.vocabulary_hash
 
     @classmethod
     def load(
@@ -109,11 +124,64 @@ class FusionEngine:
         network, info = load_checkpoint(path)
         return cls(network, info, chosen, runtime, precision, announce)
 
+    def with_vocabulary(
+        self,
+        names: Sequence[str],
+        thresholds: Sequence[float] = (),
+        encoder: TextEncoder | None = None,
+    ) -> FusionEngine:
+        """Make an engine of the same weights that looks for other entities.
+
+        This engine stays as it is and can go on fusing in another thread meanwhile; close it when
+        it is not needed any more. Both share the weights. A runtime that prepares for image sizes
+        (openvino, cuda-graphs) does so anew: `warm_up` the new engine before its first pair.
+
+        Entities of the checkpoint have their stored embeddings, priors, thresholds and regions,
+        whatever vocabulary this engine has. Others, which the network was never trained for, get
+        an embedding from `encoder`, the mean prior of the checkpoint's entities, the threshold
+        `egmt_ros.pipeline.entity_bank.NEW_THRESHOLD`, and no regions.
+
+        Args:
+            names: Entities to look for, in the order of their indices, each once.
+            thresholds: Score from which each counts as present, 0..1; empty: the stored ones.
+            encoder: Embeds the names that the checkpoint lacks. Must be the text encoder, with
+                the template, that made the checkpoint's embeddings.
+
+        Raises:
+            ConfigError: Names or thresholds cannot be used, or a name is not in the checkpoint
+                and the encoder is missing, another one, or does not know it.
+            EgmtError: The encoder cannot embed, or the engine is closed.
+        """
+        network, runtime = self._network, self._runtime
+        if network is None:
+            raise EgmtError("the engine is closed; load another one")
+        entities = self._bank.choose(names, thresholds, encoder)
+        network = with_entities(network, entities.embeddings, entities.prior)
+        other = copy.copy(self)
+        other._look_for(entities, network, runtime.with_entities(network))
+        return other
+
+    def emphasis(self, factors: Mapping[str, float]) -> np.ndarray:
+        """Make the `entity_weights` of `fuse`.
+
+        Args:
+            factors: Entity -> how much it is to guide the fusion, 0 (not at all) to 4; those left
+                out have 1, which is neutral.
+
+        Returns:
+            (E,) float32 in the order of `names`.
+
+        Raises:
+            ConfigError: An entity is not in the vocabulary, or a factor is out of range.
+        """
+        return emphasis_weights(self.names, factors)
+
     def fuse(
         self,
         thermal: np.ndarray,
         visible: np.ndarray,
         thermal_range: ThermalRange | None = None,
+        entity_weights: np.ndarray | None = None,
     ) -> FusionResult:
         """Fuse a registered pair.
 
@@ -125,8 +193,11 @@ class FusionEngine:
             visible: (H, W, 3) uint8 BGR or (H, W) uint8, of the same size.
             thermal_range: Values that become black and white; None takes 0..255 for uint8 and
                 this frame's own percentiles for the others.
+            entity_weights: (E,) how much each entity guides the fusion, see `emphasis`; may
+                change with every pair at no cost. None: all neutral.
 
         Raises:
+            ConfigError: The weights are not E finite numbers from 0 up.
             InputError: Shape, type or size cannot be fused, or a thermal value is not finite.
         """
         start = time.perf_counter()
@@ -137,7 +208,7 @@ class FusionEngine:
             thermal_range = FULL_SCALE_8_BIT if whole else self._frame_range.update(thermal, 0)
         ycrcb = _to_ycrcb(visible)
         prepared = time.perf_counter()
-        fused, scores, attention = self._runtime.run(thermal, ycrcb, thermal_range)
+        fused, scores, attention = self._runtime.run(thermal, ycrcb, thermal_range, entity_weights)
         alone = _only_picture(thermal, ycrcb, thermal_range)
         if alone is not None:
             fused = alone
@@ -176,6 +247,7 @@ class FusionEngine:
     def close(self) -> None:
         """Release the network's memory; the engine cannot be used afterwards."""
         self._runtime.close()
+        self._network = None
 
     def _labels(
         self,

@@ -14,6 +14,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="written to")
     parser.add_argument("--weights", metavar="FILE", help="checkpoint (default: the packaged one)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
+    parser.add_argument(
+        "--emphasis",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="ENTITY=FACTOR",
+        help="how much an entity guides the fusion: 0 (not at all) to 4, 1 is neutral",
+    )
+    parser.add_argument(
+        "--entities",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="ENTITY",
+        help="look for these (default: those of the checkpoint, or of --embeddings)",
+    )
+    parser.add_argument(
+        "--embeddings",
+        type=Path,
+        metavar="FILE.npz",
+        help="entities that the checkpoint lacks, from egmt annotate embed",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,13 +44,16 @@ def run(args: argparse.Namespace) -> int:
     The thermal image is resized to the visible one where the sizes differ.
 
     Raises:
-        ConfigError: `--out` would overwrite the images, or cannot be made.
+        ConfigError: `--out` would overwrite the images, or cannot be made; an entity has no
+            embedding; an emphasis is not a number from 0 to 4 or names an unknown entity.
         DataError: An image cannot be read or written.
     """
     import cv2
     from tqdm import tqdm
 
     from egmt_ros.errors import ConfigError, DataError
+    from egmt_ros.pipeline.embedding_file import read_embedding_file
+    from egmt_ros.pipeline.emphasis import parse_emphasis
     from egmt_ros.pipeline.engine import FusionEngine
     from egmt_ros.pipeline.image_files import match_pairs, read_thermal, read_visible
     from egmt_ros.pipeline.registration import Registration
@@ -44,6 +69,10 @@ def run(args: argparse.Namespace) -> int:
         )
     # Of files every one may have a size of its own, and PyTorch need not prepare for each.
     engine = FusionEngine.load(args.weights, args.device, runtime="torch")
+    embeddings = read_embedding_file(args.embeddings) if args.embeddings else None
+    if args.entities or embeddings:
+        engine = engine.with_vocabulary(args.entities or embeddings.names, encoder=embeddings)
+    weights = engine.emphasis(parse_emphasis(args.emphasis))
     registration = Registration("scale")
     try:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -52,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     labels = {}
     for stem, thermal_path, visible_path in tqdm(pairs, unit="pair", disable=len(pairs) < 2):
         images = registration.apply(read_thermal(thermal_path), read_visible(visible_path))
-        result = engine.fuse(*images)
+        result = engine.fuse(*images, entity_weights=weights)
         if not cv2.imwrite(str(targets[stem]), result.image):
             raise DataError(
                 f"{targets[stem]} cannot be written; see whether the folder allows it, the disk is "

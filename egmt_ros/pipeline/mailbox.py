@@ -19,6 +19,7 @@ class Mailbox(Generic[T]):
         self._condition = threading.Condition()
         self._item: T | None = None
         self._closed = False
+        self._nudged = False
 
     @property
     def closed(self) -> bool:
@@ -43,12 +44,21 @@ class Mailbox(Generic[T]):
         """Take the item, waiting for one for at most `timeout` s (None: as long as it takes).
 
         Returns:
-            None if none came in time or the mailbox is closed.
+            None if none came in time, or the mailbox is closed or was nudged.
         """
         with self._condition:
-            self._condition.wait_for(lambda: self._item is not None or self._closed, timeout)
+            self._condition.wait_for(
+                lambda: self._item is not None or self._closed or self._nudged, timeout
+            )
+            self._nudged = False
             item, self._item = self._item, None
             return item
+
+    def nudge(self) -> None:
+        """Have the present `get`, or else the next one, return even if there is no item."""
+        with self._condition:
+            self._nudged = True
+            self._condition.notify()
 
     def close(self) -> T | None:
         """Take no more items and wake all who wait.

@@ -11,7 +11,7 @@ Chosen by name, see `make_runtime`:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from egmt_ros.errors import ConfigError, MissingDependencyError
-from egmt_ros.model.network import EGMT
+from egmt_ros.model.network import EGMT, EGMTOutput
 from egmt_ros.pipeline.thermal import ThermalRange
 
 RUNTIMES = ("auto", "torch", "openvino", "cuda-graphs")
@@ -68,11 +68,20 @@ class Runtime(Protocol):
             thermal: (H, W) uint8, uint16 or float32, finite.
             ycrcb: (H, W, 3) uint8 Y, Cr, Cb; grey: both chroma 128.
             limits: Thermal values that become 0 and 1.
-            entity_weights: (E,) factors on the entities' part in the guidance, 0 or more; None
-                stands for ones. An input of the network: a change costs nothing.
+            entity_weights: (E,) factors on the entities' part in the guidance and how much their
+                pixels are to stand out, 0 or more; None stands for ones. A change needs no
+                preparation; other weights than ones cost some milliseconds.
 
         Raises:
             EgmtError: The network cannot be executed at this size.
+        """
+
+    def with_entities(self, network: EGMT) -> Runtime:
+        """Another runtime of this kind, for another thread if need be.
+
+        Args:
+            network: That of this runtime with other entities, from `shared_weights`; belongs to
+                the other runtime afterwards.
         """
 
     def close(self) -> None:
@@ -92,7 +101,7 @@ class FrameNetwork(nn.Module):
 
     def forward(
         self, thermal: Tensor, ycrcb: Tensor, limits: Tensor, entity_weights: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """Fuse one pair.
 
         Args:
@@ -102,14 +111,58 @@ class FrameNetwork(nn.Module):
             entity_weights: (E,) float32.
 
         Returns:
-            Fused luminance (H, W) uint8, scores (E,) and attention (E, h, w), float32.
+            Fused luminance (H, W) uint8, scores (E,) and attention (E, h, w), float32; then what
+            `emphasise` needs: (1, E, h, w) relevance and (1, C, H/4, W/4) finest features.
         """
-        thermal = ((thermal - limits[0]) * limits[1]).clamp(0.0, 1.0)
-        visible = ycrcb.float().mul(1.0 / 255.0).permute(2, 0, 1)
-        output = self.network(thermal[None, None], visible[None], entity_weights=entity_weights)
-        fused = (output.fused[0, 0].float() * 255.0).round().clamp(0.0, 255.0)
+        output = self.network(
+            _normalised(thermal, limits),
+            ycrcb.float().mul(1.0 / 255.0).permute(2, 0, 1)[None],
+            entity_weights=entity_weights,
+        )
         scores = output.logits[0].float().sigmoid()
-        return fused.to(torch.uint8), scores, output.attention[0].float()
+        attention = output.attention[0].float()
+        return _grey_levels(output.fused), scores, attention, output.relevance, output.fine
+
+    def emphasise(
+        self,
+        thermal: Tensor,
+        ycrcb: Tensor,
+        limits: Tensor,
+        entity_weights: Tensor,
+        outputs: Sequence[Tensor],
+    ) -> Tensor:
+        """Let entities stand out in a pair that was fused; see `EGMT.emphasise`.
+
+        Args:
+            thermal, ycrcb, limits, entity_weights: As given to `forward`.
+            outputs: What that returned.
+
+        Returns:
+            (H, W) uint8 fused luminance.
+        """
+        fused, scores, attention, relevance, fine = outputs
+        luminance = ycrcb[..., 0].float()[None, None] / 255.0
+        average = 0.5 * (_normalised(thermal, limits) + luminance)
+        logits = scores.float().logit(eps=1e-6)[None]
+        output = EGMTOutput(
+            fused=fused.float()[None, None] / 255.0,
+            logits=logits,
+            attention=attention[None],
+            relevance=relevance.float(),
+            looks=logits[None],
+            fine=fine.float(),
+        )
+        return _grey_levels(self.network.emphasise(output, average, entity_weights))
+
+
+def _normalised(thermal: Tensor, limits: Tensor) -> Tensor:
+    """(1, 1, H, W), 0..1, of (H, W) thermal values."""
+    return ((thermal - limits[0]) * limits[1]).clamp(0.0, 1.0)[None, None]
+
+
+def _grey_levels(fused: Tensor) -> Tensor:
+    """(H, W) uint8 of (1, 1, H, W), 0..1."""
+    return (fused[0, 0].float() * 255.0).round().clamp(0.0, 255.0).to(torch.uint8)
 
 
 def limits_array(limits: ThermalRange) -> np.ndarray:

@@ -50,9 +50,18 @@ class TorchRuntime:
         arrays = (thermal, ycrcb, limits_array(limits), weights)
         inputs = [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
         with torch.inference_mode():
-            outputs = self._execute(*inputs)
+            thermal, *others = (tensor.to(self._device) for tensor in inputs)
+            on_device = (thermal.float(), *others)
+            fused, scores, attention, *more = self._execute(*on_device)
+            if (weights != 1.0).any():
+                outputs = (fused, scores, attention, *more)
+                fused = self._frame.emphasise(*on_device, outputs)
             # The first copy waits for the device.
-            return RuntimeOutput(*(output.cpu().numpy() for output in outputs))
+            return RuntimeOutput(*(part.cpu().numpy() for part in (fused, scores, attention)))
+
+    def with_entities(self, network: EGMT) -> TorchRuntime:
+        """See `Runtime.with_entities`."""
+        return TorchRuntime(network, self._device, self.precision)
 
     def close(self) -> None:
         """See `Runtime.close`."""
@@ -61,8 +70,7 @@ class TorchRuntime:
             torch.cuda.empty_cache()
 
     def _execute(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        thermal, *others = (tensor.to(self._device) for tensor in inputs)
-        return self._forward(thermal.float(), *others)
+        return self._forward(*inputs)
 
     def _forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         dtype = getattr(torch, self.precision)
@@ -89,7 +97,12 @@ class CudaGraphRuntime(TorchRuntime):
         self, network: EGMT, device: torch.device, precision: str, announce: Announce
     ) -> None:
         super().__init__(network, device, precision)
+        self._announce = announce
         self._recordings = SizeCache(self._record, announce)
+
+    def with_entities(self, network: EGMT) -> CudaGraphRuntime:
+        """See `Runtime.with_entities`."""
+        return CudaGraphRuntime(network, self._device, self.precision, self._announce)
 
     def close(self) -> None:
         """See `Runtime.close`."""
@@ -123,7 +136,8 @@ class CudaGraphRuntime(TorchRuntime):
                         self._forward(*inputs)
                 torch.cuda.current_stream().wait_stream(stream)
                 graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(graph):
+                # Another engine may use the device in its thread meanwhile.
+                with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                     outputs = self._forward(*inputs)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:300]

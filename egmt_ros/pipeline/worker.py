@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from egmt_ros.pipeline.mailbox import Mailbox
@@ -35,6 +37,7 @@ class Worker(Generic[T]):
         self._handle = handle
         self._on_error = on_error
         self._stopping = threading.Event()
+        self._errands: deque[tuple[Callable[[], None], Future[None]]] = deque()
         # A daemon, so that a stuck computation cannot keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -45,8 +48,23 @@ class Worker(Generic[T]):
     def alive(self) -> bool:
         return self._thread.is_alive()
 
+    def do_between(self, errand: Callable[[], None]) -> Future[None]:
+        """Have the thread call `errand` between two items: before it takes the next one.
+
+        Errands are done in the order in which they were given, at once while no item is there.
+
+        Returns:
+            Done when the errand is, with what it raised; cancelled if the thread ends before.
+        """
+        done: Future[None] = Future()
+        self._errands.append((errand, done))
+        self._mailbox.nudge()
+        if self._stopping.is_set():
+            self._cancel_errands()
+        return done
+
     def stop(self, timeout: float | None = None) -> tuple[bool, T | None]:
-        """Finish the item in hand, take no other.
+        """Finish the item in hand, take no other, do no errand.
 
         Args:
             timeout: Seconds to wait for the item in hand, None for ever.
@@ -56,19 +74,47 @@ class Worker(Generic[T]):
         """
         self._stopping.set()
         leftover = self._mailbox.close()
+        self._cancel_errands()
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self._thread.is_alive(), leftover
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            item = self._mailbox.get(None)
-            if item is None:
+        try:
+            while not self._stopping.is_set():
+                item = self._mailbox.get(None)
+                self._do_errands()
+                if item is None:
+                    continue
+                try:
+                    self._handle(item)
+                except Exception as error:  # the thread must outlive any single item
+                    self._report(item, error)
+        finally:
+            self._stopping.set()
+            self._cancel_errands()
+
+    def _do_errands(self) -> None:
+        for errand, done in self._taken_errands():
+            if not done.set_running_or_notify_cancel():
                 continue
             try:
-                self._handle(item)
-            except Exception as error:  # the thread must outlive any single item
-                self._report(item, error)
+                errand()
+            except Exception as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+    def _cancel_errands(self) -> None:
+        for _, done in self._taken_errands():
+            done.cancel()
+
+    def _taken_errands(self) -> Iterator[tuple[Callable[[], None], Future[None]]]:
+        while True:
+            try:
+                yield self._errands.popleft()
+            except IndexError:
+                return
 
     def _report(self, item: T, error: Exception) -> None:
         try:

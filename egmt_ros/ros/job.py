@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
+from typing import NamedTuple
 
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.pipeline.intake import settle_pair
@@ -19,21 +20,35 @@ from egmt_ros.ros.throttle import LogThrottle
 MILLISECOND = 1_000_000
 
 
+class Work(NamedTuple):
+    """With what a pair is handled; replaced as a whole, between two pairs.
+
+    Attributes:
+        processor: From a pair to its result.
+        model: Whose labels these are.
+        entities: Which of them are published.
+    """
+
+    processor: FrameProcessor
+    model: ModelIdentity
+    entities: EntityParameters
+
+
 class FusionJob:
     """Handles pairs in the worker's thread; every pair gets its outcome here.
 
-    `processor` and `entities` may be replaced at any time: each pair takes what is there when
-    it begins. Once `abandoned` is set, because the node could not wait for the pair in hand,
-    nothing is published any more.
+    Once `abandoned` is set, because the node could not wait for the pair in hand, nothing is
+    published any more.
+
+    Attributes:
+        size: Width and height of the last fused image, pixels; None before the first.
     """
 
     def __init__(
         self,
         *,
-        processor: FrameProcessor,
+        work: Work,
         outputs: Outputs,
-        model: ModelIdentity,
-        entities: EntityParameters,
         account: FrameAccount,
         state: NodeState,
         inputs: dict[Side, InputState],
@@ -41,10 +56,8 @@ class FusionJob:
         throttle: LogThrottle,
         context_ok: Callable[[], bool],
     ) -> None:
-        self.processor = processor
-        self.entities = entities
+        self._work = work
         self._outputs = outputs
-        self._model = model
         self._account = account
         self._state = state
         self._inputs = inputs
@@ -52,6 +65,16 @@ class FusionJob:
         self._throttle = throttle
         self._context_ok = context_ok
         self.abandoned = False
+        self.size: tuple[int, int] | None = None
+
+    def go_on_with(self, work: Work) -> None:
+        """Handle the pairs to come with this. In the worker's thread, between two pairs.
+
+        Other entities are announced first, so that no array speaks of unknown ones.
+        """
+        if work.model != self._work.model:
+            self._outputs.publish_vocabulary(work.model)
+        self._work = work
 
     def handle(self, pair: Pair) -> None:
         """Fuse, publish and account for one pair.
@@ -59,17 +82,20 @@ class FusionJob:
         A pair that cannot be used is rejected here; what else goes wrong is raised, for `fail`.
         """
         start = time.monotonic_ns()
+        work = self._work
         try:
-            result = self.processor.process(pair)
+            result = work.processor.process(pair)
         except PairRejected as error:
             self._reject(pair, error)
             return
         processed = time.monotonic_ns()
+        height, width = result.image.shape[:2]
+        self.size = width, height
         # Left behind, or the process is ending: what is published comes too late or goes nowhere.
         if self.abandoned or not self._context_ok():
             settle_pair(pair, Outcome.INACTIVE)
             return
-        self._outputs.publish_result(result, pair, self._model, self.entities)
+        self._outputs.publish_result(result, pair, work.model, work.entities)
         published = time.monotonic_ns()
         settle_pair(pair, Outcome.FUSED)
         self._measure(pair, start, processed, published)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from rclpy.clock import Clock
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
+from rclpy.service import Service
 from rclpy.subscription import Subscription
+
+T = TypeVar("T")
 
 RCLError = rclpy_implementation.RCLError
 InvalidHandle = rclpy_implementation.InvalidHandle
@@ -44,6 +51,97 @@ class SteadyAlarm:
     def _on_timer(self) -> None:
         self.cancel()
         self._callback()
+
+
+class ExecutorCalls:
+    """Has other threads' calls done in the executor's, among the callbacks of a node."""
+
+    def __init__(self, node: Node) -> None:
+        self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._closed = False
+        self._guard = node.create_guard_condition(self._run)
+
+    def ask(self, call: Callable[[], T]) -> T:
+        """Call it in the executor's thread; return what it returns, raise what it raises.
+
+        Raises:
+            CancelledError: `close` came before it.
+        """
+        done: Future[T] = Future()
+        self._calls.append((call, done))
+        if self._closed:
+            self.close()
+        else:
+            self._guard.trigger()
+        return done.result()
+
+    def close(self) -> None:
+        """Do none of the calls that wait, and no later ones."""
+        self._closed = True
+        for _, done in self._taken():
+            done.cancel()
+
+    def _taken(self) -> Iterator[tuple[Callable[[], Any], Future[Any]]]:
+        while True:
+            try:
+                yield self._calls.popleft()
+            except IndexError:
+                return
+
+    def _run(self) -> None:
+        for call, done in self._taken():
+            done.set_running_or_notify_cancel()
+            try:
+                done.set_result(call())
+            except Exception as error:
+                done.set_exception(error)
+
+
+class Answer:
+    """What a service's callback returns in place of a response that is not there yet.
+
+    For services after `may_answer_later`. rclpy would let a callback be a coroutine, but until
+    Jazzy its executor asks it again and again whether it is done, which takes a whole processor,
+    and meanwhile runs no other callback of the group.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._response: object | None = None
+        self._send: Callable[[object], None] | None = None
+
+    def give(self, response: object) -> None:
+        """Send the response, from any thread; without effect once the service is gone."""
+        with self._lock:
+            self._response = response
+            self._send_both()
+
+    def sent_by(self, send: Callable[[object], None]) -> None:
+        """The callback has ended; `send` sends a response to the one who asked."""
+        with self._lock:
+            self._send = send
+            self._send_both()
+
+    def _send_both(self) -> None:
+        if self._response is None or self._send is None:
+            return
+        try:
+            self._send(self._response)
+        except (InvalidHandle, RCLError):
+            pass
+
+
+def may_answer_later(service: Service) -> None:
+    """Let the callback of a service return an `Answer`."""
+    send_response = service.send_response
+
+    def send(response: object, header: object) -> None:
+        if isinstance(response, Answer):
+            response.sent_by(lambda answer: send_response(answer, header))
+        else:
+            send_response(response, header)
+
+    service.send_response = send
 
 
 def answer_refused_transitions(node: LifecycleNode) -> None:

@@ -6,6 +6,8 @@ Threads, and who may touch what:
   services, transitions. All of them are in one mutually exclusive group, so that nothing here
   needs a lock, with any executor. While it loads weights it answers nothing else.
 * The worker's thread fuses and publishes (`egmt_ros.ros.job`).
+* A thread for each change of the vocabulary makes the next engine, and hands it over in the
+  executor's (`egmt_ros.ros.vocabulary_service`).
 * The diagnostics thread reports in every state, also while the executor is busy configuring.
 
 All timers run on the steady clock: with use_sim_time and no /clock others never fire.
@@ -17,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
@@ -25,7 +28,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 
-from egmt_ros.errors import EgmtError, InputError
+from egmt_ros.errors import ConfigError, EgmtError, InputError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.pipeline.intake import Intake, settle_pair
 from egmt_ros.pipeline.mailbox import Mailbox
@@ -34,7 +37,7 @@ from egmt_ros.pipeline.worker import Worker
 from egmt_ros.ros import qos
 from egmt_ros.ros.conversions import image_view
 from egmt_ros.ros.diagnostics import DiagnosticsBuilder, DiagnosticsThread, InputState, NodeState
-from egmt_ros.ros.job import FusionJob
+from egmt_ros.ros.job import FusionJob, Work
 from egmt_ros.ros.lifecycle import (
     RCLError,
     SteadyAlarm,
@@ -52,13 +55,24 @@ from egmt_ros.ros.processing import (
     load_engine,
     make_pairer,
 )
+from egmt_ros.ros.steering import (
+    check_emphasis,
+    emphasis_weights,
+    load_text_encoder,
+    unknown_emphasis,
+    with_configured_entities,
+)
 from egmt_ros.ros.throttle import LogThrottle
+from egmt_ros.ros.vocabulary_service import Adopted, Base, VocabularyService
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
 
 # A pair that takes longer than this is stuck, seconds; the worker is then left behind.
 WORKER_TIMEOUT = 30.0
+
+# Making another engine takes a second or more, and a process must not end in its middle, seconds.
+CHANGE_TIMEOUT = 20.0
 
 
 class FusionNode(LifecycleNode):
@@ -88,6 +102,9 @@ class FusionNode(LifecycleNode):
         self._worker: Worker[Pair] | None = None
         self._stuck: Worker[Pair] | None = None  # the last one that did not end in time
         self._job: FusionJob | None = None
+        self._work: Work | None = None  # the newest that the job was given
+        self._size: tuple[int, int] | None = None  # of the last fused image before the job's
+        self._model: ModelIdentity | None = None
         self._closed = False
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._throttle = LogThrottle()
@@ -96,7 +113,9 @@ class FusionNode(LifecycleNode):
         self._intake = Intake(self._account, image_view, self._on_bad_frame)
         self._inputs = {side: self._input_state(side) for side in (Side.THERMAL, Side.VISIBLE)}
         try:
-            self._parameter_store = ParameterStore(self, self._is_configured, self._on_parameters)
+            self._parameter_store = ParameterStore(
+                self, self._is_configured, self._refuse_parameters, self._on_parameters
+            )
         except EgmtError:
             super().destroy_node()
             raise
@@ -104,6 +123,9 @@ class FusionNode(LifecycleNode):
             self.get_logger().warning(sentence)
         answer_refused_transitions(self)
         self._enable_service = self.create_service(SetBool, "~/enable", self._on_enable)
+        self._vocabulary_service = VocabularyService(
+            self, self._vocabulary_base, self._adopt, self._vocabulary_hash
+        )
         self._release_alarm = SteadyAlarm(self, self._on_release, self._steady)
         self._diagnostics_lock = threading.Lock()
         self._diagnostics_publisher = self.create_publisher(
@@ -198,6 +220,8 @@ class FusionNode(LifecycleNode):
             announce=self.get_logger().info,
         )
         try:
+            engine = with_configured_entities(engine, parameters.entities)
+            check_emphasis(engine.names, parameters.entities)
             model = ModelIdentity.of(engine)
             self.get_logger().info(
                 f"model {model.model_id} with {len(model.names)} entities on device"
@@ -216,6 +240,7 @@ class FusionNode(LifecycleNode):
                 "vocabulary_hash": model.vocabulary_hash,
                 "text_encoder": model.text_encoder,
                 "entities": len(model.names),
+                "emphasis": " ".join(parameters.entities.emphasis),
                 "warm_up_ms": "" if warm_up_ms is None else warm_up_ms,
             }
             self._model = model
@@ -253,9 +278,9 @@ class FusionNode(LifecycleNode):
 
     def _start_worker(self) -> None:
         parameters = self._parameter_store.current
+        self._work = self._make_work(parameters)
         self._job = FusionJob(
-            processor=FrameProcessor(self._engine, parameters), entities=parameters.entities,
-            outputs=self._outputs, model=self._model, account=self._account, state=self._state,
+            work=self._work, outputs=self._outputs, account=self._account, state=self._state,
             inputs=self._inputs, logger=self.get_logger(), throttle=self._throttle,
             context_ok=self.context.ok,
         )
@@ -285,7 +310,8 @@ class FusionNode(LifecycleNode):
             self.get_logger().error(
                 f"the worker has been busy with one pair for {WORKER_TIMEOUT:g} s: left behind"
             )
-        self._worker = self._job = None
+        self._size = self._job.size or self._size
+        self._worker = self._job = self._work = None
 
     def _release(self) -> None:
         """Back to unconfigured: no frame in flight, no subscription, no publisher, no model."""
@@ -299,7 +325,7 @@ class FusionNode(LifecycleNode):
             self._outputs = None
         if self._engine is not None and not _lives(self._stuck):
             self._engine.close()
-        self._engine = None
+        self._engine = self._model = self._size = None
 
     def close(self) -> None:
         """Shut down in order: worker, last diagnostics, publishers. Call it from the thread
@@ -314,6 +340,7 @@ class FusionNode(LifecycleNode):
             except RCLError:  # without a valid context only our own part is left
                 self._release()
                 self._state.phase = "finalized"
+        self._vocabulary_service.close(CHANGE_TIMEOUT)
         self._diagnostics_thread.stop()
         if self.context.ok():
             self._publish_diagnostics()
@@ -370,18 +397,86 @@ class FusionNode(LifecycleNode):
         self._diagnostics_thread.wake()
         return response
 
+    def _refuse_parameters(self, old: FusionParameters, new: FusionParameters) -> str | None:
+        """What only the node can tell to be wrong with new values."""
+        if self._engine is not None and old.entities.emphasis != new.entities.emphasis:
+            try:
+                check_emphasis(self._engine.names, new.entities)
+            except ConfigError as error:
+                return str(error)
+        return None
+
     def _on_parameters(self, old: FusionParameters, new: FusionParameters) -> None:
         """Apply accepted values between two frames."""
+        if old.entities.emphasis != new.entities.emphasis:
+            emphasis = " ".join(new.entities.emphasis)
+            self._state.model = {**self._state.model, "emphasis": emphasis}
         if old.diagnostics != new.diagnostics:
             self._diagnostics_thread.wake()
         if self._job is None:
             return
-        self._job.entities = new.entities
         if (old.thermal, old.registration) != (new.thermal, new.registration):
-            self._job.processor = FrameProcessor(self._engine, new)
+            self._go_on_with(self._make_work(new))
+        elif old.entities != new.entities:
+            self._go_on_with(self._make_work(new, self._work.processor))
         if old.sync != new.sync and self._intake.is_open:
             self._intake.replace_pairer(make_pairer(new.sync))
             self._arm_release()
+
+    def _make_work(self, parameters: FusionParameters, like: FrameProcessor | None = None) -> Work:
+        """What the job needs of engine and parameters; `like` has the memory to go on with."""
+        weights = emphasis_weights(self._engine, parameters.entities)
+        processor = (
+            like.replaced(self._engine, weights)
+            if like is not None
+            else FrameProcessor(self._engine, parameters, weights)
+        )
+        return Work(processor, self._model, parameters.entities)
+
+    def _go_on_with(self, work: Work) -> Future[None]:
+        """Have the job handle the next pair with this; done when it does."""
+        self._work = work
+        return self._worker.do_between(lambda job=self._job: job.go_on_with(work))
+
+    def _vocabulary_hash(self) -> str:
+        return "" if self._model is None else self._model.vocabulary_hash
+
+    def _vocabulary_base(self) -> Base:
+        """What a change of the vocabulary starts from."""
+        if self._engine is None:
+            raise EgmtError(
+                f"the node is {self._state.phase}: configure it first, or set the parameter"
+                " entities.names for the vocabulary to start with"
+            )
+        engine, parameters = self._engine, self._parameter_store.current
+        warm_up = (parameters.model.warm_up_width, parameters.model.warm_up_height)
+        size = (self._job and self._job.size) or self._size or (warm_up if all(warm_up) else None)
+        return Base(engine, size, lambda: load_text_encoder(parameters.entities, engine))
+
+    def _adopt(self, old: Engine, new: Engine) -> Adopted:
+        """From now on `new` is the engine; `old` is the one that it was made from."""
+        if self._engine is not old:
+            raise EgmtError("the node was cleaned up meanwhile; nothing has changed")
+        parameters = self._parameter_store.current
+        self._engine, self._model = new, ModelIdentity.of(new)
+        self._state.model = {
+            **self._state.model,
+            "vocabulary_hash": new.vocabulary_hash,
+            "entities": len(new.names),
+        }
+        warnings = [
+            f"entities.emphasis of {name!r} has no effect: it is not in the vocabulary any more"
+            for name in unknown_emphasis(new.names, parameters.entities)
+        ]
+        for sentence in warnings:
+            self.get_logger().warning(sentence)
+        self._diagnostics_thread.wake()
+        if self._job is not None:
+            work = self._make_work(parameters, self._work.processor)
+            return Adopted(self._go_on_with(work), warnings)
+        idle: Future[None] = Future()
+        idle.cancel() if _lives(self._stuck) else idle.set_result(None)
+        return Adopted(idle, warnings)
 
     # Diagnostics ----------------------------------------------------------------------------
 

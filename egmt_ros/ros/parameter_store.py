@@ -29,6 +29,7 @@ class ParameterStore:
     Args:
         node: The node that declares them.
         is_configured: Whether parameters that `configure` reads are in use now.
+        refuse: Called with (old, new) before a change is accepted; why it cannot be, or None.
         on_change: Called with (old, new) after a change was accepted.
 
     Raises:
@@ -39,10 +40,12 @@ class ParameterStore:
         self,
         node: Node,
         is_configured: Callable[[], bool],
+        refuse: Callable[[FusionParameters, FusionParameters], str | None],
         on_change: Callable[[FusionParameters, FusionParameters], None],
     ) -> None:
         self._node = node
         self._is_configured = is_configured
+        self._refuse = refuse
         self._on_change = on_change
         self._values: dict[str, Any] = self._declare()
         self._current = build(self._values)
@@ -89,13 +92,17 @@ class ParameterStore:
         if self._is_configured():
             for name, value in changes.items():
                 spec = BY_NAME[name]
-                if spec.applies is Applies.CONFIGURE and value != self._values[name]:
+                changed = spec.check(value) != spec.check(self._values[name])
+                if spec.applies is Applies.CONFIGURE and changed:
                     reason = (
                         f"parameter {name} is read by the configure transition and the node is"
                         " configured: clean it up first (ros2 lifecycle set"
                         f" {self._node.get_fully_qualified_name()} cleanup)"
                     )
                     return SetParametersResult(successful=False, reason=reason)
+        reason = self._refuse(self._current, new)
+        if reason is not None:
+            return SetParametersResult(successful=False, reason=reason)
         if not self._applies_later:
             self._take(changes, new)
         return SetParametersResult(successful=True)

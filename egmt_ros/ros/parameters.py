@@ -10,16 +10,18 @@ import dataclasses
 import math
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from egmt_ros.entities.text.specification import parse_encoder
 from egmt_ros.errors import ConfigError
+from egmt_ros.pipeline.emphasis import parse_emphasis
 
 NANOSECONDS = 1_000_000_000
 
-Value = bool | int | float | str
+Value = bool | int | float | str | list[str]
 
 
 class Applies(Enum):
@@ -53,8 +55,10 @@ class Spec:
 
     @property
     def type_name(self) -> str:
-        """As ROS calls the type: bool, integer, double or string."""
-        return {bool: "bool", int: "integer", float: "double", str: "string"}[type(self.default)]
+        """As ROS calls the type: bool, integer, double, string or string array."""
+        return {
+            bool: "bool", int: "integer", float: "double", str: "string", list: "string array"
+        }[type(self.default)]
 
     @property
     def read_only(self) -> bool:
@@ -62,12 +66,14 @@ class Spec:
         return self.applies is Applies.START
 
     def check(self, value: Any) -> Value:
-        """The value in the parameter's own type.
+        """The value in the parameter's own type; of an array, without empty entries.
 
         Raises:
             ConfigError: the value has another type or lies outside the range or choices.
         """
         kind = type(self.default)
+        if kind is list:
+            return self._check_list(value)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is not kind:
@@ -85,6 +91,15 @@ class Spec:
                     f"parameter {self.name} is {value!r}: expected {self.low:g} to {self.high:g}"
                 )
         return value
+
+    def _check_list(self, value: Any) -> list[str]:
+        """ROS has no empty arrays in files: [''] stands for one."""
+        array = isinstance(value, Sequence) and not isinstance(value, str)
+        if not array or not all(isinstance(entry, str) for entry in value):
+            raise ConfigError(
+                f"parameter {self.name} is {value!r}: expected a string array (default [''], none)"
+            )
+        return [entry for entry in value if entry.strip()]
 
 
 _CONFIGURE = Applies.CONFIGURE
@@ -180,6 +195,16 @@ SPECS: tuple[Spec, ...] = (
          -1.0, 1.0),
     Spec("entities.publish_all", False,
          "Publish every entity with its score, not only those present."),
+    Spec("entities.names", [""],
+         "Entities to look for, in this order; ['']: those of the weights. While the node is"
+         " configured, the service ~/set_vocabulary changes them.",
+         applies=_CONFIGURE),
+    Spec("entities.text_encoder", "",
+         "What embeds entities that the weights do not hold: minilm, minilm:FOLDER, clip:FOLDER,"
+         " clip:HUB_ID or file:FILE.npz (egmt annotate embed makes one); empty: nothing does."),
+    Spec("entities.emphasis", [""],
+         "How much an entity guides the fusion, ['person=2.0', 'sky=0.0']: 0 (not at all) to 4, 1"
+         " is neutral; ['']: all neutral."),
     Spec("diagnostics.period", 1.0,
          "Seconds between two messages on /diagnostics.", 0.1, 60.0),
 )
@@ -269,11 +294,25 @@ class OutputParameters:
 
 @dataclass(frozen=True)
 class EntityParameters:
-    """Group entities.*; a `threshold` below 0 stands for each entity's own."""
+    """Group entities.*; a `threshold` below 0 stands for each entity's own.
+
+    Attributes:
+        names: Empty: those of the weights.
+        text_encoder: Empty: none.
+        emphasis: As given; `factors` has it as numbers.
+    """
 
     max_labels: int
     threshold: float
     publish_all: bool
+    names: tuple[str, ...] = ()
+    text_encoder: str = ""
+    emphasis: tuple[str, ...] = ()
+
+    @property
+    def factors(self) -> dict[str, float]:
+        """Emphasised entity -> factor, 0..4."""
+        return parse_emphasis(self.emphasis)
 
 
 @dataclass(frozen=True)
@@ -370,6 +409,18 @@ def _check_together(values: Mapping[str, Value]) -> list[str]:
     for name, size in (("model.warm_up_width", width), ("model.warm_up_height", height)):
         if 0 < size < 64:
             problems.append(f"parameter {name} is {size}: expected 0 or at least 64")
+    names = values["entities.names"]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        problems.append(f"parameter entities.names has {name!r} twice: expected each entity once")
+    encoder = values["entities.text_encoder"]
+    for name, read in (
+        ("entities.text_encoder", lambda: encoder and parse_encoder(encoder)),
+        ("entities.emphasis", lambda: parse_emphasis(values["entities.emphasis"])),
+    ):
+        try:
+            read()
+        except ConfigError as error:
+            problems.append(f"parameter {name}: {error}")
     return problems
 
 
@@ -383,5 +434,6 @@ def _nest(cls: type, values: Mapping[str, Value], prefix: str) -> Any:
         if dataclasses.is_dataclass(kind):
             arguments[field.name] = _nest(kind, values, name + ".")
         else:
-            arguments[field.name] = values[name]
+            value = values[name]
+            arguments[field.name] = tuple(value) if isinstance(value, list) else value
     return cls(**arguments)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from egmt_ros.errors import EgmtError, InputError
 from egmt_ros.pipeline.pairing import NearestPairer, Pair, Side
 from egmt_ros.pipeline.registration import Registration
 from egmt_ros.pipeline.results import FusionResult
+from egmt_ros.pipeline.text_encoder import TextEncoder
 from egmt_ros.pipeline.thermal import ThermalRangeEstimator
 from egmt_ros.ros.conversions import thermal_array, visible_array
 from egmt_ros.ros.parameters import FusionParameters, SyncParameters, nanoseconds
@@ -23,11 +25,22 @@ class Engine(Protocol):
     model_id: str
     vocabulary_hash: str
     text_encoder: str
+    template: str
     device: str
     runtime: str
 
-    def fuse(self, thermal: Any, visible: Any, thermal_range: Any = None) -> FusionResult:
-        """Fuse two images of equal size."""
+    def fuse(
+        self, thermal: Any, visible: Any, thermal_range: Any = None, entity_weights: Any = None
+    ) -> FusionResult:
+        """Fuse two images of equal size; `entity_weights` come from `emphasis`."""
+
+    def emphasis(self, factors: Mapping[str, float]) -> Any:
+        """How much each entity guides the fusion, from entity -> factor."""
+
+    def with_vocabulary(
+        self, names: Sequence[str], thresholds: Sequence[float], encoder: TextEncoder | None
+    ) -> Engine:
+        """Another engine, with these entities; raises ConfigError for unusable ones."""
 
     def warm_up(self, width: int, height: int) -> float:
         """Fuse once at this size in pixels; returns the milliseconds of a pair."""
@@ -75,11 +88,17 @@ class FrameProcessor:
     """Thermal range, registration and engine with one set of parameters.
 
     Owned by the worker's thread; make a new one when parameters change.
+
+    Args:
+        engine: Fuses.
+        parameters: Of thermal range and registration.
+        weights: How much each entity guides the fusion, from `engine.emphasis`; None: neutral.
     """
 
-    def __init__(self, engine: Engine, parameters: FusionParameters) -> None:
+    def __init__(self, engine: Engine, parameters: FusionParameters, weights: Any = None) -> None:
         thermal = parameters.thermal
         self._engine = engine
+        self._weights = weights
         self._range = ThermalRangeEstimator(
             mode=thermal.range_mode,
             fixed_range=thermal.fixed_range,
@@ -89,6 +108,12 @@ class FrameProcessor:
         self._registration = Registration(
             mode=parameters.registration.mode, reference=Side(parameters.output.reference)
         )
+
+    def replaced(self, engine: Engine, weights: Any) -> FrameProcessor:
+        """Another engine or emphasis with the same memory: the thermal range goes on smoothly."""
+        other = copy.copy(self)
+        other._engine, other._weights = engine, weights
+        return other
 
     def process(self, pair: Pair) -> FusionResult:
         """Fuse a pair.
@@ -103,7 +128,7 @@ class FrameProcessor:
             visible = visible_array(pair.visible.payload.view)
         with _blamed_on(None):
             thermal, visible = self._registration.apply(thermal, visible)
-            return self._engine.fuse(thermal, visible, thermal_range)
+            return self._engine.fuse(thermal, visible, thermal_range, self._weights)
 
 
 @contextmanager

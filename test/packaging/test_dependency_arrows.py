@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "model": set(),
     "pipeline": {"model"},
     "resources": set(),
-    "ros": {"model", "pipeline"},
+    "ros": {"entities", "model", "pipeline"},
     "training": {"entities", "evaluation", "model", "pipeline"},
 }
 

@@ -7,6 +7,7 @@ participant, so that every message really travels through Fast DDS.
 from __future__ import annotations
 
 import array
+import copy
 import threading
 import time
 from collections import defaultdict
@@ -14,6 +15,8 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from egmt_ros.errors import ConfigError
+from egmt_ros.pipeline.emphasis import emphasis_weights
 from egmt_ros.pipeline.results import EntityLabel, FusionResult, Region
 
 try:
@@ -47,13 +50,18 @@ MS = 1_000_000
 
 
 class FakeEngine:
-    """Averages; knows three entities; can be told to be slow, to fail or to see nothing."""
+    """Averages; knows three entities; can be told to be slow, to fail or to see nothing.
+
+    With other entities it is another engine: those of `stored`, or any with a text encoder.
+    """
 
     names = ("person", "car", "tree")
     thresholds = (0.5, 0.5, 0.5)
     model_id = "fake@000000000000"
     vocabulary_hash = "f" * 16
     text_encoder = "none"
+    template = "{}"
+    stored = ("person", "car", "tree", "sky", "road")
     device = "cpu"
     runtime = "fake"
 
@@ -63,12 +71,16 @@ class FakeEngine:
         self.fail = False
         self.ranges = []
         self.thermal = []
+        self.weights = []
+        self.vocabularies = []
+        self.preparing = 0.0
         self.warmed_up = None
         self.closed = False
         self.loads = 0
 
     def load(self, *, weights, device, threads, runtime, precision, announce):
         self.loads += 1
+        self.closed = False
         self.loaded_with = (weights, device, threads)
         self.executed_with = (runtime, precision)
         self.announce = announce
@@ -78,12 +90,34 @@ class FakeEngine:
         self.warmed_up = (width, height)
         return 1.0
 
-    def fuse(self, thermal, visible, thermal_range=None):
+    def with_vocabulary(self, names, thresholds=(), encoder=None):
+        if not names:
+            raise ConfigError("the vocabulary is empty")
+        for name in names:
+            if name not in self.stored and encoder is None:
+                raise ConfigError(f"{name!r}: set entities.text_encoder")
+        other = copy.copy(self)
+        other.names = tuple(names)
+        other.thresholds = tuple(thresholds) or (0.5,) * len(names)
+        other.vocabulary_hash = "-".join(names)
+        other.scores = (0.9,) * len(names)
+        other.closed = False
+        other.warmed_up = None
+        self.vocabularies.append(other)
+        time.sleep(self.preparing)
+        return other
+
+    def emphasis(self, factors):
+        return emphasis_weights(self.names, factors)
+
+    def fuse(self, thermal, visible, thermal_range=None, entity_weights=None):
+        assert not self.closed
         time.sleep(self.delay)
         if self.fail:
             raise RuntimeError("out of memory")
         self.ranges.append(thermal_range)
         self.thermal.append(thermal)
+        self.weights.append(entity_weights)
         labels = [
             EntityLabel(i, name, score, True, Region(1, 2, 3, 4), 0.7, 0.25)
             if score >= 0.5
@@ -95,7 +129,7 @@ class FakeEngine:
             image=visible.copy(),
             scores=dict(zip(self.names, self.scores, strict=True)),
             labels=tuple(labels),
-            attention=np.full((3, 2, 3), 1 / 6, np.float32),
+            attention=np.full((len(self.names), 2, 3), 1 / 6, np.float32),
             attention_cell=32,
             timings={},
         )

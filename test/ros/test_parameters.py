@@ -57,6 +57,15 @@ def test_an_integer_is_accepted_for_a_double():
     assert build({"thermal.fixed_min": 0, "thermal.fixed_max": 100}).thermal.fixed_range == (0, 100)
 
 
+def test_arrays_of_names_and_factors():
+    entities = build({"entities.names": ["sky", "", "traffic light"]}).entities
+    assert entities.names == ("sky", "traffic light")
+    assert build({}).entities.names == build({"entities.names": []}).entities.names == ()
+    emphasis = ("person=2.0", "sky=0")
+    assert build({"entities.emphasis": emphasis}).entities.factors == {"person": 2.0, "sky": 0.0}
+    assert build({"entities.text_encoder": "clip:/models/clip"}).entities.names == ()
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -91,6 +100,13 @@ def test_an_integer_is_accepted_for_a_double():
         ({"registration.mode": "homography"}, ["registration.mode", "scale"]),
         ({"output.reference": "fused"}, ["output.reference", "visible"]),
         ({"entities.threshold": 1.5}, ["entities.threshold", "-1 to 1"]),
+        ({"entities.names": ["car", "car"]}, ["entities.names", "'car' twice"]),
+        ({"entities.names": "car"}, ["entities.names", "string array", "['']"]),
+        ({"entities.names": [1]}, ["entities.names", "string array"]),
+        ({"entities.text_encoder": "bert"}, ["entities.text_encoder", "'bert'", "minilm"]),
+        ({"entities.text_encoder": "clip"}, ["entities.text_encoder", "clip:FOLDER"]),
+        ({"entities.emphasis": ["car"]}, ["entities.emphasis", "'car'", "entity=factor"]),
+        ({"entities.emphasis": ["car=5"]}, ["entities.emphasis", "5", "0 to 4"]),
         ({"diagnostics.period": 0}, ["diagnostics.period", "0.1 to 60"]),
         ({"sync.maxgap": 1.0}, ["sync.maxgap", "not known"]),
     ],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from egmt_ros.errors import ConfigError
 from egmt_ros.evaluation.report.recording import Label
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -98,3 +100,19 @@ def _name(picture: np.ndarray, text: str, left: int, top: int, colour: tuple[int
     plate = picture[y : y + height, x : x + width]
     plate[:] = plate // 4
     put_text(picture, text, x + 4, y + 12, 0.42, colour)
+
+
+def write_picture(path: Path, image: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 BGR as .png or .jpg.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    try:
+        written = cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    except cv2.error:
+        written = False
+    if not written:
+        raise ConfigError(
+            f"picture {path} cannot be written; give a .png or .jpg in a folder that exists"
+        )

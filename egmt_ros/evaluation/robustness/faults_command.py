@@ -24,20 +24,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: `--out` cannot be written.
     """
-    import cv2
-
-    from egmt_ros.errors import ConfigError
+    from egmt_ros.evaluation.report.drawing import write_picture
     from egmt_ros.evaluation.robustness.fault_sheet import fault_sheet
     from egmt_ros.pipeline.engine import FusionEngine
 
-    sheet = fault_sheet(FusionEngine.load(args.weights, args.device), args.time_of_day)
-    try:
-        written = cv2.imwrite(str(args.out), sheet, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    except cv2.error:
-        written = False
-    if not written:
-        raise ConfigError(
-            f"--out is {args.out}, which cannot be written; give a .png or .jpg in a folder that "
-            "exists"
-        )
+    engine = FusionEngine.load(args.weights, args.device)
+    write_picture(args.out, fault_sheet(engine, args.time_of_day))
     return 0

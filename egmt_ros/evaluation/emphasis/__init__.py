@@ -1,0 +1,1 @@
+"""What emphasising an entity does to the fused images."""
