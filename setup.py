@@ -48,6 +48,7 @@ setup(
     packages=[
         "egmt_ros",
         "egmt_ros.bootstrap",
+        "egmt_ros.downstream",
         "egmt_ros.entities",
         "egmt_ros.entities.captions",
         "egmt_ros.entities.extraction",
@@ -123,6 +124,7 @@ setup(
         "console_scripts": [
             "egmt = egmt_ros.cli:main",
             "fusion_node = egmt_ros.ros.fusion_node:main",
+            "detector_prior_node = egmt_ros.ros.detector_prior_node:main",
         ]
     },
     cmdclass={"develop": Develop},

@@ -32,6 +32,7 @@ ROS_PACKAGES = {
 MAY_IMPORT = {
     "bootstrap": set(),
     "cli": {"entities", "evaluation", "model", "pipeline", "ros", "training"},
+    "downstream": {"pipeline"},
     "entities": {"model", "pipeline"},
     "errors": set(),
     "evaluation": {"entities", "model", "pipeline", "training"},
@@ -39,7 +40,7 @@ MAY_IMPORT = {
     "model": set(),
     "pipeline": {"model"},
     "resources": set(),
-    "ros": {"entities", "model", "pipeline"},
+    "ros": {"downstream", "entities", "model", "pipeline"},
     "training": {"entities", "evaluation", "model", "pipeline"},
 }
 

@@ -76,7 +76,7 @@ def test_every_launch_config_and_message_file_is_installed(said: dict) -> None:
 
 def test_entry_points_name_functions_that_are_there(said: dict) -> None:
     scripts = dict(line.split(" = ") for line in said["entry_points"]["console_scripts"])
-    assert set(scripts) == {"egmt", "fusion_node"}
+    assert set(scripts) == {"egmt", "fusion_node", "detector_prior_node"}
     for target in scripts.values():
         module, function = target.split(":")
         source = ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
