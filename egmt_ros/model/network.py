@@ -87,7 +87,7 @@ class EGMT(nn.Module):
             embeddings: (E, text_width) other text embeddings than the stored ones; their priors
                 stay those of the stored entities.
             entity_weights: (E,), or (B, E) or (B, 1), factors on the entities' part in the
-                guidance; 1 is neutral, 0 is none. See also `emphasise`.
+                guidance; from 1 up all of it, 0 is none. See also `emphasise`.
 
         H and W may be any number from `MINIMUM_SIDE` up.
         """
@@ -111,7 +111,9 @@ class EGMT(nn.Module):
         looks = labels.looks + self.prior
         logits = looks.mean(0)
         scores = logits.sigmoid()
-        strength = scores if entity_weights is None else scores * entity_weights
+        strength = scores
+        if entity_weights is not None:  # more than all of it an entity cannot guide
+            strength = scores * entity_weights.clamp_max(1.0)
         tokens = torch.cat([tokens_t, tokens_v], -1)
         guidance = self.guidance(tokens, entities, strength, labels.relevance)
         guidance = guidance.transpose(1, 2).unflatten(-1, (rows, cols))
@@ -126,27 +128,31 @@ class EGMT(nn.Module):
             fine,
         )
 
-    def emphasise(self, output: EGMTOutput, average: Tensor, entity_weights: Tensor) -> Tensor:
+    def emphasise(
+        self, output: EGMTOutput, sources: tuple[Tensor, Tensor], entity_weights: Tensor
+    ) -> Tensor:
         """Let the pixels of entities stand out more, or less; see `Emphasis`.
 
         Apart from `forward`, so that it costs nothing where nobody asks for it.
 
         Args:
             output: Of `forward` with the same weights, its fused image 0..1.
-            average: (B, 1, H, W) average of the two luminance images, 0..1.
+            sources: (B, 1, H, W) thermal and visible luminance, 0..1.
             entity_weights: (E,) or (B, E), 1 is neutral, 0 is none.
 
         Returns:
             (B, 1, H, W) fused luminance.
         """
-        height, width = average.shape[-2:]
+        height, width = output.fused.shape[-2:]
         wanted = (entity_weights - 1.0) * output.logits.sigmoid()
         changed = torch.stack([wanted.abs().clamp_max(1.0), wanted], 1)
         maps = torch.einsum("bke,beyx->bkyx", changed, output.relevance.sigmoid())
-        fused, average = _padded(output.fused), _padded(average)
+        fused = _padded(output.fused)
+        thermal, visible = (_padded(source) for source in sources)
         cells = fused[..., ::COARSE_STRIDE, ::COARSE_STRIDE]
         where, demand = self._to_coarse(maps, cells).split(1, 1)
-        found = self.emphasis(fused, output.fine, average, where.clamp_max(1.0), demand)
+        where = where.clamp_max(1.0)
+        found = self.emphasis(fused, (thermal, visible), output.fine, where, demand)
         return found[..., :height, :width]
 
     def _to_coarse(self, tokens: Tensor, coarse: Tensor) -> Tensor:

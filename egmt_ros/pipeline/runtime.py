@@ -142,7 +142,7 @@ class FrameNetwork(nn.Module):
         """
         fused, scores, attention, relevance, fine = outputs
         luminance = ycrcb[..., 0].float()[None, None] / 255.0
-        average = 0.5 * (_normalised(thermal, limits) + luminance)
+        sources = _normalised(thermal, limits), luminance
         logits = scores.float().logit(eps=1e-6)[None]
         output = EGMTOutput(
             fused=fused.float()[None, None] / 255.0,
@@ -152,7 +152,7 @@ class FrameNetwork(nn.Module):
             looks=logits[None],
             fine=fine.float(),
         )
-        return _grey_levels(self.network.emphasise(output, average, entity_weights))
+        return _grey_levels(self.network.emphasise(output, sources, entity_weights))
 
 
 def _normalised(thermal: Tensor, limits: Tensor) -> Tensor:

@@ -72,9 +72,11 @@ def markdown(found: EmphasisEvaluation) -> str:
         change = (f"{v:.2f}" for v in values["change"])
         lines.append(f"| mean change, grey levels | {_row(change)}")
         lines.append("")
-        own = values["gain_at_largest"][name]
         for entity, (mean, low, high) in values["gain_at_largest"].items():
-            share = "" if entity == name else f", {100 * abs(mean / own[0]):.0f} % of {name}'s"
+            share = ""
+            if entity != name:
+                own = float(found.by_entity[entity].gain(entity).mean[0])
+                share = f", {100 * abs(mean / own):.0f} % of what emphasising {entity} changes"
             lines.append(
                 f"- CNR of {entity} at {DOSES[-1]:g} against 1, mean of the frames: {mean:+.3f} "
                 f"[{low:+.3f}, {high:+.3f}]{share}"
