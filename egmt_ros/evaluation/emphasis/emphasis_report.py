@@ -74,8 +74,8 @@ def markdown(found: EmphasisEvaluation) -> str:
         lines.append("")
         for entity, (mean, low, high) in values["gain_at_largest"].items():
             share = ""
-            if entity != name:
-                own = float(found.by_entity[entity].gain(entity).mean[0])
+            own = float(found.by_entity[entity].gain(entity).mean[0])
+            if entity != name and own:
                 share = f", {100 * abs(mean / own):.0f} % of what emphasising {entity} changes"
             lines.append(
                 f"- CNR of {entity} at {DOSES[-1]:g} against 1, mean of the frames: {mean:+.3f} "
