@@ -42,6 +42,20 @@ class ThermalRange:
 FULL_SCALE_8_BIT = ThermalRange(0.0, 255.0)
 
 
+def check_thermal_type(image: np.ndarray) -> None:
+    """Refuse what is not HxW of uint8, uint16 or float32.
+
+    Raises:
+        InputError: reason `thermal_type`.
+    """
+    if image.ndim != 2 or image.size == 0 or image.dtype not in _DTYPES:
+        raise InputError(
+            f"thermal image has shape {image.shape} and type {image.dtype}: expected"
+            " height x width of uint8, uint16 or float32",
+            "thermal_type",
+        )
+
+
 def reject_non_finite(image: np.ndarray) -> None:
     """Refuse a floating-point image with NaN or infinite pixels; others pass.
 
@@ -66,7 +80,8 @@ class ThermalRangeEstimator:
 
     Args:
         mode: `fixed`: always `fixed_range`; `percentile`: percentiles, smoothed exponentially over
-            source time; `frame`: percentiles of each frame alone.
+            source time, and widened by a hot or cold object at most e-fold in a `time_constant`;
+            `frame`: percentiles of each frame alone.
         fixed_range: (black, white) for `fixed`; None: 0 to 255, for 8-bit images only.
         percentiles: (black, white), 0..100.
         time_constant: Of the smoothing, seconds; 0: none.
@@ -109,7 +124,8 @@ class ThermalRangeEstimator:
     def update(self, image: np.ndarray, stamp: int) -> ThermalRange:
         """The range for this image.
 
-        Smoothing starts afresh when the stamp goes back or the pixel type changes.
+        Smoothing starts afresh when the stamp goes back, the pixel type changes, or a picture
+        follows on nothing but images of one value.
 
         Args:
             image: HxW uint8, uint16 or float32.
@@ -118,12 +134,7 @@ class ThermalRangeEstimator:
         Raises:
             InputError: reasons `thermal_type`, `not_finite`, `thermal_range`.
         """
-        if image.ndim != 2 or image.size == 0 or image.dtype not in _DTYPES:
-            raise InputError(
-                f"thermal image has shape {image.shape} and type {image.dtype}: expected"
-                " height x width of uint8, uint16 or float32",
-                "thermal_type",
-            )
+        check_thermal_type(image)
         reject_non_finite(image)
         if self._mode == "fixed":
             return self._fixed_range(image)
@@ -150,9 +161,11 @@ class ThermalRangeEstimator:
             self._smoothed = limits
         elif self._time_constant == 0.0:
             self._smoothed = limits
+        elif _is_flat(self._smoothed, dtype) and not _is_flat(limits, dtype):
+            self._smoothed = limits
         else:
-            share = -math.expm1(-elapsed / self._time_constant)
-            self._smoothed = self._smoothed + share * (limits - self._smoothed)
+            times = elapsed / self._time_constant
+            self._smoothed = self._smoothed + _step(self._smoothed, limits, times)
         self._stamp, self._dtype = stamp, dtype
         return self._smoothed
 
@@ -165,12 +178,34 @@ def _limits(image: np.ndarray, percentiles: tuple[float, float]) -> np.ndarray:
     return np.partition(sample, ranks)[ranks].astype(np.float64)
 
 
+def _step(smoothed: np.ndarray, limits: np.ndarray, times: float) -> np.ndarray:
+    """How far smoothed limits move towards new ones in so many time constants, (2,) float64.
+
+    What both limits have in common (the scene gets warmer) follows exponentially. A limit that
+    moves outwards alone (a hot object enters) goes no faster than the width grows by the factor e
+    in a time constant: the exponential step, being a share of the distance, would otherwise darken
+    everything else the more abruptly, the hotter the object is.
+    """
+    move = -math.expm1(-times) * (limits - smoothed)
+    common = min(move, key=abs) if move[0] * move[1] > 0.0 else 0.0
+    most = (smoothed[1] - smoothed[0]) * math.expm1(min(times, 50.0))
+    return common + np.clip(move - common, (-most, -math.inf), (math.inf, most))
+
+
+def _is_flat(limits: np.ndarray, dtype: np.dtype) -> bool:
+    return limits[1] - limits[0] < _least_width(limits, dtype)
+
+
+def _least_width(limits: np.ndarray, dtype: np.dtype) -> float:
+    # The second term is what float32 arithmetic can still tell apart at this value.
+    return max(_LEAST_WIDTH[dtype.kind], abs(0.5 * float(limits[0] + limits[1])) * 1e-5)
+
+
 def _widened(limits: np.ndarray, dtype: np.dtype) -> ThermalRange:
     """The range; of a flat image one around its value, which is shown mid-grey."""
     low, high = float(limits[0]), float(limits[1])
     centre = 0.5 * (low + high)
-    # The second term is what float32 arithmetic can still tell apart at this value.
-    width = max(_LEAST_WIDTH[dtype.kind], abs(centre) * 1e-5)
+    width = _least_width(limits, dtype)
     if high - low >= width:
         return ThermalRange(low, high)
     return ThermalRange(centre - 0.5 * width, centre + 0.5 * width)
