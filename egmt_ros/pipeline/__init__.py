@@ -24,8 +24,11 @@ _HOMES = {
     "Registration": "registration",
     "Side": "pairing",
     "TextEncoder": "text_encoder",
+    "ThermalEncoding": "thermal_encoding",
     "ThermalRange": "thermal",
     "ThermalRangeEstimator": "thermal",
+    "ThermalReader": "thermal_reader",
+    "ThermalReading": "results",
 }
 
 __all__ = list(_HOMES)

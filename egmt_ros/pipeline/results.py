@@ -42,6 +42,25 @@ class EntityLabel:
 
 
 @dataclass(frozen=True)
+class ThermalReading:
+    """What was read from a thermal image besides its picture.
+
+    Attributes:
+        min_celsius, max_celsius: Coldest and hottest pixel; NaN unless the camera is radiometric.
+        filled_pixels: NaN and infinite pixels that were filled from their neighbours.
+        dead_rows, dead_columns: How many were found.
+        lines_repaired: Whether dead rows and columns were interpolated.
+    """
+
+    min_celsius: float
+    max_celsius: float
+    filled_pixels: int
+    dead_rows: int
+    dead_columns: int
+    lines_repaired: bool
+
+
+@dataclass(frozen=True)
 class FusionResult:
     """Result of fusing one pair.
 
@@ -54,6 +73,7 @@ class FusionResult:
             and column can reach beyond the image.
         attention_cell: Side of an attention cell, pixels.
         timings: Stage -> milliseconds: "prepare", "network", "finish".
+        thermal: What the thermal image says besides; None: nobody looked.
     """
 
     image: np.ndarray
@@ -62,3 +82,4 @@ class FusionResult:
     attention: np.ndarray
     attention_cell: int
     timings: dict[str, float]
+    thermal: ThermalReading | None = None

@@ -16,7 +16,6 @@ import numpy as np
 
 from egmt_ros.errors import InputError
 from egmt_ros.pipeline.image_view import ENCODINGS, TO_BGR, ImageView, image_view
-from egmt_ros.pipeline.thermal import reject_non_finite
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import Image
@@ -27,7 +26,6 @@ __all__ = [
     "ImageView",
     "array_to_image",
     "image_view",
-    "reject_non_finite",
     "thermal_array",
     "visible_array",
 ]
@@ -40,7 +38,7 @@ def thermal_array(view: ImageView) -> np.ndarray:
     whose channels are all equal one is taken.
 
     Raises:
-        InputError: reasons `colour_thermal`, `not_finite`.
+        InputError: reason `colour_thermal`.
     """
     array = view.array
     if array.ndim == 3:
@@ -52,9 +50,7 @@ def thermal_array(view: ImageView) -> np.ndarray:
                 "colour_thermal",
             )
         array = blue
-    array = np.require(array, array.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
-    reject_non_finite(array)
-    return array
+    return np.require(array, array.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def visible_array(view: ImageView) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
 from egmt_ros.pipeline.latency import SlidingPercentiles
+from egmt_ros.pipeline.results import ThermalReading
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -20,8 +22,52 @@ SILENCE = 2.0
 
 
 @dataclass
+class ThermalDefects:
+    """Dead pixels and lines of the fused thermal images. Written by the worker's thread."""
+
+    last: ThermalReading | None = None
+    filled_pixels: int = 0  # of all images together
+    repaired_lines: int = 0
+
+    def add(self, reading: ThermalReading) -> None:
+        """Count those of one more image."""
+        self.last = reading
+        self.filled_pixels += reading.filled_pixels
+        if reading.lines_repaired:
+            self.repaired_lines += reading.dead_rows + reading.dead_columns
+
+    def values(self) -> dict[str, object]:
+        """For /diagnostics: the last image's counts and temperatures, and totals."""
+        last = self.last
+        if last is None:
+            return {}
+        values = {
+            "last_filled_pixels": last.filled_pixels,
+            "last_dead_rows": last.dead_rows,
+            "last_dead_columns": last.dead_columns,
+            "filled_pixels": self.filled_pixels,
+            "repaired_lines": self.repaired_lines,
+        }
+        if not math.isnan(last.min_celsius):
+            values |= {"min_celsius": last.min_celsius, "max_celsius": last.max_celsius}
+        return values
+
+    def warning(self) -> str:
+        """What is worth a warning: dead lines that stay in the image; empty: nothing."""
+        last = self.last
+        if last is None or last.lines_repaired or not last.dead_rows + last.dead_columns:
+            return ""
+        return (
+            f"{last.dead_rows} dead rows and {last.dead_columns} dead columns in the thermal"
+            " image: set thermal.repair_lines to true to have them interpolated"
+        )
+
+
+@dataclass
 class InputState:
-    """What is known of one input besides its account. Written by the executor's thread."""
+    """What is known of one input besides its account. Written by the executor's thread, but for
+    `defects`.
+    """
 
     topic: str
     publishers: Callable[[], int] = lambda: 0  # on the topic
@@ -31,6 +77,7 @@ class InputState:
     height: int = 0
     last_arrival: int | None = None  # steady ns
     last_reject: str = ""
+    defects: ThermalDefects = field(default_factory=ThermalDefects)  # of the thermal input
 
 
 @dataclass
@@ -143,6 +190,8 @@ class DiagnosticsBuilder:
         elif rejected:
             level = WARN
             message = f"{rejected} images rejected, last: {state.last_reject}"
+        elif state.defects.warning():
+            level, message = WARN, state.defects.warning()
         values = {
             "topic": state.topic,
             "publishers": publishers,
@@ -154,6 +203,7 @@ class DiagnosticsBuilder:
             "height": state.height,
             **counts,
             "last_reject": state.last_reject,
+            **state.defects.values(),
         }
         return self._status(f"{side} input", level, message, values)
 

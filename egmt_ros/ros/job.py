@@ -89,6 +89,8 @@ class FusionJob:
             self._reject(pair, error)
             return
         processed = time.monotonic_ns()
+        if result.thermal is not None:
+            self._inputs[Side.THERMAL].defects.add(result.thermal)
         height, width = result.image.shape[:2]
         self.size = width, height
         # Left behind, or the process is ending: what is published comes too late or goes nowhere.

@@ -80,6 +80,7 @@ def label_array(
         if present or entities.publish_all:
             labels.append(_label(label, present))
     height, width = result.image.shape[:2]
+    thermal = result.thermal
     return EntityLabelArray(
         header=header,
         thermal_stamp=thermal_stamp,
@@ -90,8 +91,8 @@ def label_array(
         vocabulary_hash=model.vocabulary_hash,
         threshold=math.nan if own_thresholds else entities.threshold,
         mode=EntityLabelArray.FUSED,
-        thermal_min_celsius=math.nan,
-        thermal_max_celsius=math.nan,
+        thermal_min_celsius=math.nan if thermal is None else thermal.min_celsius,
+        thermal_max_celsius=math.nan if thermal is None else thermal.max_celsius,
         labels=labels,
     )
 

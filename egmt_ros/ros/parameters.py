@@ -160,13 +160,27 @@ SPECS: tuple[Spec, ...] = (
          -10.0, 10.0),
     Spec("sync.reuse_thermal", False,
          "One thermal frame may serve several visible ones (9 Hz thermal, 30 Hz visible)."),
+    Spec("thermal.encoding", "auto",
+         "What thermal pixels mean: auto (as they are, no temperatures), mono8, raw16, centikelvin"
+         " (K * 100), decicelsius (degrees Celsius * 10 + 1000), celsius (32FC1) or linear"
+         " (degrees Celsius = value * scale + offset).",
+         choices=("auto", "mono8", "raw16", "centikelvin", "decicelsius", "celsius", "linear")),
+    Spec("thermal.scale", 1.0,
+         "Degrees Celsius a count, with encoding linear.", 1e-9, 1e9),
+    Spec("thermal.offset", 0.0,
+         "Degrees Celsius at the value 0, with encoding linear.", -1e6, 1e6),
+    Spec("thermal.invert", False,
+         "The camera shows hot things dark (black-hot): show its low values white."),
+    Spec("thermal.repair_lines", False,
+         "Interpolate dead rows and columns of the thermal image; they are counted anyway."),
     Spec("thermal.range_mode", "fixed",
          "Where black and white lie in the thermal image: fixed, percentile (smoothed over time)"
          " or frame (percentiles of each frame alone).",
          choices=("fixed", "percentile", "frame")),
     Spec("thermal.fixed_min", math.nan,
-         "Thermal value shown black with range_mode fixed; NaN together with fixed_max: full"
-         " scale 0..255, 8-bit images only. Above fixed_max: inverted."),
+         "Thermal value, in degrees Celsius where the encoding has them, shown black with"
+         " range_mode fixed; NaN together with fixed_max: full scale 0..255, 8-bit images only."
+         " Above fixed_max: inverted."),
     Spec("thermal.fixed_max", math.nan,
          "Thermal value shown white with range_mode fixed; NaN together with fixed_min."),
     Spec("thermal.percentile_low", 0.5,
@@ -254,8 +268,17 @@ class SyncParameters:
 
 @dataclass(frozen=True)
 class ThermalParameters:
-    """Group thermal.*; percentiles 0..100, `time_constant` in seconds."""
+    """Group thermal.*; percentiles 0..100, `time_constant` in seconds.
 
+    `scale` and `offset` make degrees Celsius of pixels with encoding linear; `fixed_min` and
+    `fixed_max` are degrees Celsius with every encoding that knows them.
+    """
+
+    encoding: str
+    scale: float
+    offset: float
+    invert: bool
+    repair_lines: bool
     range_mode: str
     fixed_min: float
     fixed_max: float

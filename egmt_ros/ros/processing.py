@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -13,8 +14,15 @@ from egmt_ros.pipeline.registration import Registration
 from egmt_ros.pipeline.results import FusionResult
 from egmt_ros.pipeline.text_encoder import TextEncoder
 from egmt_ros.pipeline.thermal import ThermalRangeEstimator
+from egmt_ros.pipeline.thermal_encoding import ThermalEncoding
+from egmt_ros.pipeline.thermal_reader import ThermalReader
 from egmt_ros.ros.conversions import thermal_array, visible_array
-from egmt_ros.ros.parameters import FusionParameters, SyncParameters, nanoseconds
+from egmt_ros.ros.parameters import (
+    FusionParameters,
+    SyncParameters,
+    ThermalParameters,
+    nanoseconds,
+)
 
 
 class Engine(Protocol):
@@ -85,26 +93,20 @@ class PairRejected(EgmtError):
 
 
 class FrameProcessor:
-    """Thermal range, registration and engine with one set of parameters.
+    """Thermal reader, registration and engine with one set of parameters.
 
     Owned by the worker's thread; make a new one when parameters change.
 
     Args:
         engine: Fuses.
-        parameters: Of thermal range and registration.
+        parameters: Of thermal images and registration.
         weights: How much each entity guides the fusion, from `engine.emphasis`; None: neutral.
     """
 
     def __init__(self, engine: Engine, parameters: FusionParameters, weights: Any = None) -> None:
-        thermal = parameters.thermal
         self._engine = engine
         self._weights = weights
-        self._range = ThermalRangeEstimator(
-            mode=thermal.range_mode,
-            fixed_range=thermal.fixed_range,
-            percentiles=(thermal.percentile_low, thermal.percentile_high),
-            time_constant=thermal.time_constant,
-        )
+        self._reader = make_thermal_reader(parameters.thermal)
         self._registration = Registration(
             mode=parameters.registration.mode, reference=Side(parameters.output.reference)
         )
@@ -116,19 +118,19 @@ class FrameProcessor:
         return other
 
     def process(self, pair: Pair) -> FusionResult:
-        """Fuse a pair.
+        """Fuse a pair; the result has what was read from the thermal image (`thermal`).
 
         Raises:
             PairRejected: the images cannot be used (what the engine raises itself goes through).
         """
         with _blamed_on(Side.THERMAL):
-            thermal = thermal_array(pair.thermal.payload.view)
-            thermal_range = self._range.update(thermal, pair.thermal.stamp)
+            frame = self._reader.read(thermal_array(pair.thermal.payload.view), pair.thermal.stamp)
         with _blamed_on(Side.VISIBLE):
             visible = visible_array(pair.visible.payload.view)
         with _blamed_on(None):
-            thermal, visible = self._registration.apply(thermal, visible)
-            return self._engine.fuse(thermal, visible, thermal_range, self._weights)
+            thermal, visible = self._registration.apply(frame.image, visible)
+            result = self._engine.fuse(thermal, visible, frame.range, self._weights)
+        return dataclasses.replace(result, thermal=frame.reading)
 
 
 @contextmanager
@@ -137,6 +139,19 @@ def _blamed_on(side: Side | None):
         yield
     except InputError as error:
         raise PairRejected(side, error.reason, str(error)) from error
+
+
+def make_thermal_reader(thermal: ThermalParameters) -> ThermalReader:
+    """What reads thermal images by a set of thermal.* parameters."""
+    encoding = ThermalEncoding(thermal.encoding, thermal.scale, thermal.offset)
+    fixed = thermal.fixed_range
+    estimator = ThermalRangeEstimator(
+        mode=thermal.range_mode,
+        fixed_range=None if fixed is None else tuple(encoding.value(limit) for limit in fixed),
+        percentiles=(thermal.percentile_low, thermal.percentile_high),
+        time_constant=thermal.time_constant,
+    )
+    return ThermalReader(estimator, encoding, thermal.invert, thermal.repair_lines)
 
 
 def make_pairer(sync: SyncParameters) -> NearestPairer:

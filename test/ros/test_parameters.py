@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egmt_ros.errors import ConfigError
+from egmt_ros.pipeline.thermal import MODES
+from egmt_ros.pipeline.thermal_encoding import ENCODINGS
 from egmt_ros.ros.parameters import BY_NAME, SPECS, Applies, build, defaults
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "fusion.yaml"
@@ -87,6 +89,10 @@ def test_arrays_of_names_and_factors():
         ({"sync.policy": "approximate_time"}, ["sync.policy", "message_filters", "nearest"]),
         ({"sync.policy": "exact_time"}, ["sync.policy", "nearest"]),
         ({"sync.policy": "x"}, ["sync.policy", "'x'"]),
+        ({"thermal.encoding": "kelvin"}, ["thermal.encoding", "'kelvin'", "centikelvin"]),
+        ({"thermal.scale": 0.0}, ["thermal.scale", "0.0", "1e-09 to"]),
+        ({"thermal.offset": math.nan}, ["thermal.offset", "nan"]),
+        ({"thermal.invert": 1}, ["thermal.invert", "bool"]),
         ({"thermal.fixed_min": 3.0}, ["thermal.fixed_min", "thermal.fixed_max", "both"]),
         (
             {"thermal.fixed_min": 3.0, "thermal.fixed_max": 3.0},
@@ -137,6 +143,11 @@ def test_any_values_are_either_refused_or_valid(values):
 def test_what_configure_reads_says_so():
     assert BY_NAME["model.device"].applies is Applies.CONFIGURE
     assert BY_NAME["sync.max_gap"].applies is Applies.NOW
+
+
+def test_the_parameters_offer_what_the_pipeline_has():
+    assert BY_NAME["thermal.encoding"].choices == ENCODINGS
+    assert BY_NAME["thermal.range_mode"].choices == MODES
 
 
 def test_the_parameters_offer_what_the_engine_has():
