@@ -48,6 +48,7 @@ setup(
     packages=[
         "egmt_ros",
         "egmt_ros.bootstrap",
+        "egmt_ros.doctor",
         "egmt_ros.downstream",
         "egmt_ros.entities",
         "egmt_ros.entities.captions",

@@ -32,6 +32,7 @@ ROS_PACKAGES = {
 MAY_IMPORT = {
     "bootstrap": set(),
     "cli": {"entities", "evaluation", "model", "pipeline", "ros", "training"},
+    "doctor": {"model"},
     "downstream": {"pipeline"},
     "entities": {"model", "pipeline"},
     "errors": set(),
@@ -40,7 +41,7 @@ MAY_IMPORT = {
     "model": set(),
     "pipeline": {"model"},
     "resources": set(),
-    "ros": {"downstream", "entities", "model", "pipeline"},
+    "ros": {"doctor", "downstream", "entities", "model", "pipeline"},
     "training": {"entities", "evaluation", "model", "pipeline"},
 }
 
