@@ -104,6 +104,12 @@ def generate_launch_description():
                 default_value="",
                 description="debug, info, warn, error or fatal (empty: ROS's own default)",
             ),
+            DeclareLaunchArgument(
+                "respawn",
+                default_value="",
+                choices=["", "true", "false"],
+                description="Start the process again when it ends by itself (empty: false)",
+            ),
             OpaqueFunction(function=_start),
         ]
     )
@@ -139,6 +145,8 @@ def _start(context):
             if value("log_level")
             else [],
             additional_env=profile,
+            respawn=value("respawn") == "true",
+            respawn_delay=2.0,  # seconds
             output="screen",
         )
     )

@@ -134,8 +134,9 @@ def test_package_xml_depends_on_what_is_imported_and_on_nothing_else() -> None:
                 elif isinstance(node, ast.ImportFrom):
                     modules.add(node.module.split(".")[0])
     modules -= {"__future__", "egmt_ros", *sys.stdlib_module_names, *FROM_PIP}
-    # `ros2 launch` is a command and imported nowhere.
-    assert {ROSDEP_KEYS.get(name, name) for name in modules} | {"ros2launch"} == depended_on
+    # `ros2 launch` and `ros2 bag` are commands and imported nowhere.
+    commands = {"ros2bag", "ros2launch"}
+    assert {ROSDEP_KEYS.get(name, name) for name in modules} | commands == depended_on
 
 
 def test_colcon_finds_both_packages() -> None:

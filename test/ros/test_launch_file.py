@@ -29,6 +29,7 @@ ARGUMENTS = {
     "autostart",
     "use_sim_time",
     "log_level",
+    "respawn",
 }
 
 
