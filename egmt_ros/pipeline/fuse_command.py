@@ -36,16 +36,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.npz",
         help="entities that the checkpoint lacks, from egmt annotate embed",
     )
+    parser.add_argument(
+        "--homography",
+        metavar="FILE",
+        help="from thermal to visible pixels, of egmt calibrate, or nine numbers; outside of the"
+        " warped thermal image the visible one is shown alone",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Write `<stem>.png` for each pair and labels.json; return the exit status.
 
-    The thermal image is resized to the visible one where the sizes differ.
+    The thermal image is warped by the homography or, without one, resized to the visible one
+    where the sizes differ.
 
     Raises:
         ConfigError: `--out` would overwrite the images, or cannot be made; an entity has no
-            embedding; an emphasis is not a number from 0 to 4 or names an unknown entity.
+            embedding; an emphasis is not a number from 0 to 4 or names an unknown entity; the
+            homography cannot be used.
+        InputError: A homography of other image sizes, or that parts the images.
         DataError: An image cannot be read or written.
     """
     import cv2
@@ -55,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from egmt_ros.pipeline.embedding_file import read_embedding_file
     from egmt_ros.pipeline.emphasis import parse_emphasis
     from egmt_ros.pipeline.engine import FusionEngine
+    from egmt_ros.pipeline.homography import parse_homography
     from egmt_ros.pipeline.image_files import match_pairs, read_thermal, read_visible
     from egmt_ros.pipeline.registration import Registration
 
@@ -67,22 +77,25 @@ def run(args: argparse.Namespace) -> int:
             f"--out is {args.out}, where the images that are fused lie and would be overwritten; "
             "give another folder"
         )
+    if args.homography:
+        registration = Registration("homography", homography=parse_homography(args.homography))
+    else:
+        registration = Registration("scale")
     # Of files every one may have a size of its own, and PyTorch need not prepare for each.
     engine = FusionEngine.load(args.weights, args.device, runtime="torch")
     embeddings = read_embedding_file(args.embeddings) if args.embeddings else None
     if args.entities or embeddings:
         engine = engine.with_vocabulary(args.entities or embeddings.names, encoder=embeddings)
     weights = engine.emphasis(parse_emphasis(args.emphasis))
-    registration = Registration("scale")
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--out {args.out} cannot be made ({error}); give a folder") from error
     labels = {}
     for stem, thermal_path, visible_path in tqdm(pairs, unit="pair", disable=len(pairs) < 2):
-        images = registration.apply(read_thermal(thermal_path), read_visible(visible_path))
-        result = engine.fuse(*images, entity_weights=weights)
-        if not cv2.imwrite(str(targets[stem]), result.image):
+        pair = registration.apply(read_thermal(thermal_path), read_visible(visible_path))
+        result = engine.fuse(pair.thermal, pair.visible, entity_weights=weights)
+        if not cv2.imwrite(str(targets[stem]), pair.complete(result.image)):
             raise DataError(
                 f"{targets[stem]} cannot be written; see whether the folder allows it, the disk is "
                 "full, or a folder has that name"

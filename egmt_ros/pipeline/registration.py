@@ -2,55 +2,176 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
 from egmt_ros.errors import ConfigError, InputError
+from egmt_ros.pipeline.homography import Homography, Size
 from egmt_ros.pipeline.pairing import Side
 
-MODES = ("none", "scale")
+MODES = ("none", "scale", "homography")
+SIZES_KEPT = 4
+"""Pairs of image sizes whose tables are kept; a stream has one."""
+
+
+class RegisteredPair(NamedTuple):
+    """Two images of one size.
+
+    Attributes:
+        thermal: (H, W), type as it was.
+        visible: (H, W) or (H, W, 3) uint8.
+        outside: (H, W) uint8, 1 where there is no thermal image; None: it is everywhere.
+    """
+
+    thermal: np.ndarray
+    visible: np.ndarray
+    outside: np.ndarray | None = None
+
+    def complete(self, fused: np.ndarray) -> np.ndarray:
+        """The fused image, overwritten by the visible one where there is no thermal image."""
+        if self.outside is not None:
+            cv2.copyTo(self.visible, self.outside, fused)
+        return fused
+
+
+class _Tables(NamedTuple):
+    """Of one size: maps of cv2.remap to the thermal image, and (H, W) uint8, 1 outside of it."""
+
+    coarse: np.ndarray
+    fine: np.ndarray
+    outside: np.ndarray | None
 
 
 class Registration:
-    """Makes a pair of images equal in size.
+    """Makes a pair of images equal in size, and lays one over the other.
 
     Args:
         mode: `none`: the images are aligned, and must be equal in size; `scale`: both cameras see
-            the same field of view, and the other image is resized to the reference's.
+            the same field of view, and the other image is resized to the reference's;
+            `homography`: the thermal image is warped into the visible one, which is right for
+            things in one plane, at the distance at which it was calibrated.
         reference: The camera whose image stays as it is.
+        homography: From thermal to visible pixels; for the mode of that name.
 
     Raises:
-        ConfigError: unknown mode.
+        ConfigError: unknown mode, a homography without its mode or the other way round, or a
+            thermal reference with one.
     """
 
-    def __init__(self, mode: str = "none", reference: Side = Side.VISIBLE) -> None:
+    def __init__(
+        self,
+        mode: str = "none",
+        reference: Side = Side.VISIBLE,
+        homography: Homography | None = None,
+    ) -> None:
         if mode not in MODES:
             raise ConfigError(f"registration.mode is {mode!r}: expected one of {', '.join(MODES)}")
         self._mode = mode
         self._reference = Side(reference)
+        self._homography = homography
+        if mode == "homography":
+            if homography is None:
+                raise ConfigError(
+                    "registration.mode is 'homography' and registration.homography is empty:"
+                    " expected a file of egmt calibrate, or nine numbers"
+                )
+            if self._reference is not Side.VISIBLE:
+                raise ConfigError(
+                    "registration.mode is 'homography' and output.reference is 'thermal':"
+                    " it warps the thermal image; set output.reference to visible"
+                )
+        self._tables = lru_cache(maxsize=SIZES_KEPT)(self._make_tables)
 
-    def apply(self, thermal: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The images (thermal, visible) in the reference's size, channels and types as they were.
+    def apply(self, thermal: np.ndarray, visible: np.ndarray) -> RegisteredPair:
+        """The images in the reference's size, channels and types as they were.
+
+        Outside of the warped thermal image its border is repeated, so that no edge arises there
+        that neither camera saw.
 
         Args:
             thermal: HxW uint8, uint16 or float32.
             visible: HxW or HxWx3 uint8.
 
         Raises:
-            InputError: the sizes differ and the mode is `none`; reason `size_mismatch`.
+            InputError: the sizes differ and the mode is `none`, or are not those of the
+                homography, reason `size_mismatch`; the homography puts the thermal image beside
+                the visible one, reason `no_overlap`.
         """
+        if self._mode == "homography":
+            tables = self._tables(_wh(thermal), _wh(visible))
+            warped = cv2.remap(
+                thermal, tables.coarse, tables.fine, cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            return RegisteredPair(warped, visible, tables.outside)
         if thermal.shape[:2] == visible.shape[:2]:
-            return thermal, visible
+            return RegisteredPair(thermal, visible)
         if self._mode == "none":
             raise InputError(
                 f"thermal image is {_size(thermal)} and visible image is {_size(visible)}:"
                 " registration.mode none expects aligned images of equal size; set"
-                " registration.mode to scale if both cameras see the same field of view",
+                " registration.mode to scale if both cameras see the same field of view, or to"
+                " homography with a file of egmt calibrate",
                 "size_mismatch",
             )
         if self._reference is Side.VISIBLE:
-            return _resized(thermal, visible), visible
-        return thermal, _resized(visible, thermal)
+            return RegisteredPair(_resized(thermal, visible), visible)
+        return RegisteredPair(thermal, _resized(visible, thermal))
+
+    def _make_tables(self, thermal: Size, visible: Size) -> _Tables:
+        homography = self._homography
+        for name, found, expected in (
+            ("thermal", thermal, homography.thermal_size),
+            ("visible", visible, homography.visible_size),
+        ):
+            if expected is not None and found != expected:
+                raise InputError(
+                    f"{name} image is {found[0]}x{found[1]} and registration.homography was"
+                    f" calibrated for {expected[0]}x{expected[1]}: expected the same size; run"
+                    " egmt calibrate on images of this size",
+                    "size_mismatch",
+                )
+        x, y, w = sampling_points(homography.matrix, visible)
+        inside = (w > 0) & _within(x, thermal[0]) & _within(y, thermal[1])
+        if not inside.any():
+            raise InputError(
+                f"registration.homography {homography.rows} puts the thermal image"
+                f" ({thermal[0]}x{thermal[1]}) beside the visible one ({visible[0]}x{visible[1]}):"
+                " expected them to overlap; does it map thermal to visible pixels, of these sizes?",
+                "no_overlap",
+            )
+        # Points far outside would overflow the fixed-point tables.
+        x = np.clip(np.where(w > 0, x, -1), -1, thermal[0]).astype(np.float32)
+        y = np.clip(np.where(w > 0, y, -1), -1, thermal[1]).astype(np.float32)
+        outside = None if inside.all() else (~inside).astype(np.uint8)
+        return _Tables(*cv2.convertMaps(x, y, cv2.CV_16SC2), outside)
+
+
+def sampling_points(matrix: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where in the thermal image each pixel of the visible image is seen.
+
+    Args:
+        matrix: (3, 3) from thermal to visible pixels, its last number 1.
+        size: Of the visible image.
+
+    Returns:
+        x, y, w, each (H, W) float64; w is above 0 for points before the thermal camera, and x and
+        y mean nothing for the others.
+    """
+    inverse = np.linalg.inv(matrix)
+    rows, columns = np.mgrid[: size[1], : size[0]].astype(float)
+    x, y, w = (row[0] * columns + row[1] * rows + row[2] for row in inverse)
+    divisor = np.where(w > 0, w, 1.0)
+    return x / divisor, y / divisor, w
+
+
+def _within(position: np.ndarray, extent: int) -> np.ndarray:
+    """Whether a pixel covers it; one reaches half a pixel beyond its centre."""
+    margin = 0.5 + 1e-6
+    return (position >= -margin) & (position <= extent - 1 + margin)
 
 
 def _resized(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -58,6 +179,10 @@ def _resized(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
     shrinks = height * width < image.shape[0] * image.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(image, (width, height), interpolation=method)
+
+
+def _wh(image: np.ndarray) -> Size:
+    return image.shape[1], image.shape[0]
 
 
 def _size(image: np.ndarray) -> str:

@@ -7,6 +7,7 @@ This module imports no ROS: the table can be checked, documented and tested anyw
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 import typing
@@ -18,6 +19,9 @@ from typing import Any
 from egmt_ros.entities.text.specification import parse_encoder
 from egmt_ros.errors import ConfigError
 from egmt_ros.pipeline.emphasis import parse_emphasis
+from egmt_ros.pipeline.homography import Homography, parse_homography
+from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.registration import MODES, Registration
 
 NANOSECONDS = 1_000_000_000
 
@@ -192,8 +196,12 @@ SPECS: tuple[Spec, ...] = (
          0.0, 600.0),
     Spec("registration.mode", "none",
          "none: images are aligned and equal in size; scale: same field of view, the other image"
-         " is resized to the reference.",
-         choices=("none", "scale")),
+         " is resized to the reference; homography: the thermal image is warped into the visible"
+         " one, right at one distance only.",
+         choices=MODES),
+    Spec("registration.homography", "",
+         "From thermal to visible pixels: a YAML file of egmt calibrate, or nine numbers, row by"
+         " row, '1 0 4.5 0 1 -2 0 0 1'; a file is read when this or another parameter is set."),
     Spec("output.reference", "visible",
          "Camera whose stamp, frame_id and size the fused image has.",
          choices=("visible", "thermal"), applies=_CONFIGURE),
@@ -301,9 +309,24 @@ class ThermalParameters:
 
 @dataclass(frozen=True)
 class RegistrationParameters:
-    """Group registration.*."""
+    """Group registration.*; `homography` is a file's path or nine numbers."""
 
     mode: str
+    homography: str
+
+    @functools.cached_property
+    def warp(self) -> Homography | None:
+        """The homography, None where the mode needs none; read once, by `build`.
+
+        Raises:
+            ConfigError: it cannot be read or used.
+        """
+        if self.mode != "homography" or not self.homography.strip():
+            return None
+        try:
+            return parse_homography(self.homography)
+        except ConfigError as error:
+            raise ConfigError(f"registration.homography: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -360,6 +383,17 @@ class FusionParameters:
     diagnostics: DiagnosticsParameters
 
 
+def make_registration(parameters: FusionParameters) -> Registration:
+    """What registration.* and output.reference ask for.
+
+    Raises:
+        ConfigError: they do not fit together, or the homography cannot be used.
+    """
+    registration = parameters.registration
+    reference = Side(parameters.output.reference)
+    return Registration(registration.mode, reference, registration.warp)
+
+
 def nanoseconds(seconds: float) -> int:
     """Whole nanoseconds."""
     return round(seconds * NANOSECONDS)
@@ -391,9 +425,14 @@ def build(values: Mapping[str, Any]) -> FusionParameters:
             problems.append(str(error))
             checked[spec.name] = spec.default
     problems.extend(_check_together(checked))
+    parameters = _nest(FusionParameters, checked, "")
+    try:
+        make_registration(parameters)
+    except ConfigError as error:
+        problems.append(f"parameter {error}")
     if problems:
         raise ConfigError("\n".join(problems))
-    return _nest(FusionParameters, checked, "")
+    return parameters
 
 
 def _check_together(values: Mapping[str, Value]) -> list[str]:

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from egmt_ros.errors import EgmtError, InputError
 from egmt_ros.pipeline.pairing import NearestPairer, Pair, Side
-from egmt_ros.pipeline.registration import Registration
 from egmt_ros.pipeline.results import FusionResult
 from egmt_ros.pipeline.text_encoder import TextEncoder
 from egmt_ros.pipeline.thermal import ThermalRangeEstimator
@@ -21,6 +20,7 @@ from egmt_ros.ros.parameters import (
     FusionParameters,
     SyncParameters,
     ThermalParameters,
+    make_registration,
     nanoseconds,
 )
 
@@ -107,9 +107,7 @@ class FrameProcessor:
         self._engine = engine
         self._weights = weights
         self._reader = make_thermal_reader(parameters.thermal)
-        self._registration = Registration(
-            mode=parameters.registration.mode, reference=Side(parameters.output.reference)
-        )
+        self._registration = make_registration(parameters)
 
     def replaced(self, engine: Engine, weights: Any) -> FrameProcessor:
         """Another engine or emphasis with the same memory: the thermal range goes on smoothly."""
@@ -128,9 +126,11 @@ class FrameProcessor:
         with _blamed_on(Side.VISIBLE):
             visible = visible_array(pair.visible.payload.view)
         with _blamed_on(None):
-            thermal, visible = self._registration.apply(frame.image, visible)
+            registered = self._registration.apply(frame.image, visible)
+            thermal, visible = registered.thermal, registered.visible
             result = self._engine.fuse(thermal, visible, frame.range, self._weights)
-        return dataclasses.replace(result, thermal=frame.reading)
+            image = registered.complete(result.image)
+        return dataclasses.replace(result, image=image, thermal=frame.reading)
 
 
 @contextmanager

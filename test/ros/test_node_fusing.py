@@ -293,6 +293,29 @@ def test_registration_scale_resizes_to_the_reference(rig):
     assert (rig.messages["image"][0].width, rig.messages["image"][0].height) == (64, 64)
 
 
+def test_registration_homography_warps_the_thermal_image(rig, tmp_path):
+    from rclpy.parameter import Parameter
+
+    path = tmp_path / "homography.yaml"
+    path.write_text("homography: [1, 0, 16, 0, 1, 0, 0, 0, 1]\nthermal_size: [40, 64]\n")
+    rig.start()
+    values = [("registration.mode", "homography"), ("registration.homography", str(path))]
+    parameters = [Parameter(name, value=value) for name, value in values]
+    (refused,) = rig.node.set_parameters(parameters[:1])
+    assert not refused.successful and "registration.homography is empty" in refused.reason
+    assert rig.node.set_parameters_atomically(parameters).successful
+    path.unlink()  # the node has read it
+    rig.send_pair(START, pixels=np.full((64, 40), 100, np.uint8))
+    wait_images(rig, 1)
+    assert rig.engine.thermal[-1].shape == (64, 64)
+    rig.send_pair(START + 100 * MS, pixels=np.full((64, 41), 100, np.uint8))
+    rig.wait(lambda: rig.account("visible")["rejected"] == 1, "another size is rejected")
+    rig.wait(
+        lambda: "calibrated for 40x64" in rig.status("visible input")[1]["last_reject"],
+        "the reason names the size",
+    )
+
+
 def test_thermal_can_be_the_reference(rig):
     rig.start(parameters={"output.reference": "thermal", "registration.mode": "scale"})
     rig.send_pair(START, gap=5 * MS, pixels=np.full((48, 60), 100, np.uint8))

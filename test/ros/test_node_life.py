@@ -321,7 +321,9 @@ def test_descriptors_tell_range_choices_and_meaning(rig):
     assert "seconds" in gap.description
     depth = rig.node.describe_parameter("output.depth")
     assert depth.integer_range[0].to_value == 1000
-    assert rig.node.describe_parameter("registration.mode").additional_constraints == "none, scale"
+    assert rig.node.describe_parameter("registration.mode").additional_constraints == (
+        "none, scale, homography"
+    )
     assert rig.node.describe_parameter("autostart").read_only
     assert rig.node.get_parameter("output.depth").value == 5
 

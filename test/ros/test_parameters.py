@@ -103,7 +103,27 @@ def test_arrays_of_names_and_factors():
             ["thermal.fixed_max", "finite"],
         ),
         ({"thermal.percentile_low": 99.5}, ["thermal.percentile_low", "low below high"]),
-        ({"registration.mode": "homography"}, ["registration.mode", "scale"]),
+        ({"registration.mode": "warp"}, ["registration.mode", "none, scale, homography"]),
+        (
+            {"registration.mode": "homography"},
+            ["parameter registration.mode", "registration.homography", "egmt calibrate"],
+        ),
+        (
+            {"registration.mode": "homography", "registration.homography": "/none.yaml"},
+            ["parameter registration.homography", "/none.yaml", "nine numbers"],
+        ),
+        (
+            {"registration.mode": "homography", "registration.homography": "1 0 0 0 1 0 0 0"},
+            ["parameter registration.homography", "8 numbers"],
+        ),
+        (
+            {
+                "registration.mode": "homography",
+                "registration.homography": "1 0 0 0 1 0 0 0 1",
+                "output.reference": "thermal",
+            },
+            ["registration.mode", "output.reference", "visible"],
+        ),
         ({"output.reference": "fused"}, ["output.reference", "visible"]),
         ({"entities.threshold": 1.5}, ["entities.threshold", "-1 to 1"]),
         ({"entities.names": ["car", "car"]}, ["entities.names", "'car' twice"]),
