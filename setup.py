@@ -58,6 +58,7 @@ setup(
         "egmt_ros.evaluation",
         "egmt_ros.evaluation.bags",
         "egmt_ros.evaluation.bench",
+        "egmt_ros.evaluation.calibration",
         "egmt_ros.evaluation.emphasis",
         "egmt_ros.evaluation.fusion",
         "egmt_ros.evaluation.labels",

@@ -18,6 +18,10 @@ COMMANDS = {
     "demo": ("egmt_ros.evaluation.demo", "play a bag through the node and report"),
     "node": ("egmt_ros.ros.node_command", "start the fusion node without launch_ros"),
     "fuse": ("egmt_ros.pipeline.fuse_command", "fuse two images or two folders of images"),
+    "calibrate": (
+        "egmt_ros.evaluation.calibration.calibrate_command",
+        "find the homography between the cameras",
+    ),
     "annotate": ("egmt_ros.entities.annotate_command", "make captions, entities and annotations"),
     "train": ("egmt_ros.training.train_command", "train a network"),
     "evaluate": ("egmt_ros.evaluation.evaluate_command", "measure fused images and labels"),

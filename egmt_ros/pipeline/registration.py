@@ -32,9 +32,9 @@ class RegisteredPair(NamedTuple):
 
     def complete(self, fused: np.ndarray) -> np.ndarray:
         """The fused image, overwritten by the visible one where there is no thermal image."""
-        if self.outside is not None:
-            cv2.copyTo(self.visible, self.outside, fused)
-        return fused
+        if self.outside is None:
+            return fused
+        return cv2.copyTo(self.visible, self.outside, fused)
 
 
 class _Tables(NamedTuple):

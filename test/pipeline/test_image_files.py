@@ -148,3 +148,18 @@ def test_fuse_tells_what_it_could_not_write(
     assert main([*arguments, str(tmp_path / "fused")]) == 0
     assert cv2.imread(str(tmp_path / "fused" / "a.png")).shape == (64, 80, 3)
     assert list(json.loads((tmp_path / "fused" / "labels.json").read_text())) == ["a"]
+
+
+def test_fuse_by_a_homography_shows_the_visible_image_alone_outside(
+    pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["fuse", str(pair[0]), str(pair[1]), "--device", "cpu", "--out", str(tmp_path)]
+    file = tmp_path / "homography.yaml"
+    file.write_text("homography: [1, 0, 30, 0, 1, 0, 0, 0, 1]\nthermal_size: [80, 64]\n")
+    assert main([*arguments, "--homography", str(file)]) == 0
+    fused, visible = cv2.imread(str(tmp_path / "a.png")), cv2.imread(str(pair[1]))
+    assert np.array_equal(fused[:, :29], visible[:, :29])
+    assert not np.array_equal(fused[:, 40:], visible[:, 40:])
+    file.write_text("homography: [1, 0, 30, 0, 1, 0, 0, 0, 1]\nthermal_size: [40, 64]\n")
+    assert main([*arguments, "--homography", str(file)]) == 1
+    assert "thermal image is 80x64" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""The homography between the two cameras, from images or points: `egmt calibrate`."""
