@@ -206,6 +206,17 @@ def test_images_that_have_nothing_in_common_write_nothing(tmp_path, capsys) -> N
     assert not out.exists()
 
 
+def test_a_pair_that_shows_nothing_is_left_out_and_nothing_else_is_refused() -> None:
+    matrix = known_warp((9, -12), 0.96, -1)
+    pair = displaced(street(), matrix)
+    dark = pair._replace(visible=np.zeros_like(pair.visible))
+    assert distance(align([dark, pair], np.eye(3)), matrix) < 0.3
+    with pytest.raises(DataError, match="no pair has edges"):
+        align([dark], np.eye(3))
+    with pytest.raises(DataError, match="no pair has edges.*--start"):
+        align([pair], known_warp((900, 0), 1, 0))
+
+
 def test_arguments_that_cannot_be_used_are_refused(tmp_path, capsys) -> None:
     big = str(write(tmp_path, "big.png", np.zeros((240, 320), np.uint8)))
     small = str(write(tmp_path, "small.png", np.zeros((120, 160), np.uint8)))

@@ -32,6 +32,8 @@ LARGEST_GAIN = 10.0
 LEAST_OVERLAP = 0.2
 """Share of the visible image that the thermal image must keep covered."""
 
+_REMEDY = "give more pairs with structure, a --start nearer to the truth, or --points"
+
 
 class ImagePair(NamedTuple):
     """Grey images of one moment: (H, W) thermal of any number type, (H, W) visible uint8."""
@@ -67,7 +69,7 @@ def align(pairs: Sequence[ImagePair], start: np.ndarray, model: str = "similarit
         (3, 3) float64 from thermal to visible pixels, its last number 1.
 
     Raises:
-        DataError: the thermal images slid out of the visible ones.
+        DataError: the images show no edges where they overlap, or slid apart.
     """
     size = pairs[0].visible.shape[1]
     fine, coarse = min(1.0, FINE_WIDTH / size), min(1.0, COARSE_WIDTH / size)
@@ -77,6 +79,11 @@ def align(pairs: Sequence[ImagePair], start: np.ndarray, model: str = "similarit
         to_level = _scaling(level)
         here = to_level @ update @ np.linalg.inv(to_level)
         if number == 0:
+            shown = [bool(e.thermal.any() and e.visible.any()) for e in edges]
+            pairs = list(itertools.compress(pairs, shown))
+            edges = list(itertools.compress(edges, shown))
+            if not edges:
+                raise DataError(f"no pair has edges in both images where they overlap; {_REMEDY}")
             here = _refine(edges, _search(edges), MODELS["similarity"])
         else:
             here = _refine(edges, here, MODELS[model])
@@ -157,6 +164,8 @@ def _refine(edges: Sequence[Edges], warp: np.ndarray, parameters: int) -> np.nda
             a, b = _equations(pair, warp, unit, parameters, stride)
             normal += a
             right += b
+        if not normal.any():
+            raise DataError(f"there are no edges left where the images overlap; {_REMEDY}")
         step = _solve(normal, right)
         warp = warp @ np.linalg.inv(to_unit) @ _increment(step) @ to_unit
         warp /= warp[2, 2]
@@ -193,7 +202,7 @@ def _equations(
     if np.count_nonzero(seen) < seen.size * LEAST_OVERLAP:
         raise DataError(
             "the thermal image was moved out of the visible one: the edges do not tell how they"
-            " lie; give more pairs with structure, a --start, or --points"
+            f" lie; {_REMEDY}"
         )
     # Sobel's weights add up to 8; a unit is half the width.
     across, down = (
@@ -202,6 +211,8 @@ def _equations(
     )
     image = _centred(moved[::stride, ::stride][seen], 0)
     template = _centred(pair.visible[::stride, ::stride][seen], 0)
+    if not image.any() or not template.any():
+        return np.zeros((count, count)), np.zeros(count)
     u, v = (axis[::stride, ::stride][seen][:, None] for axis in unit)
     along = u * across + v * down
     columns = [across, down, along, u * down - v * across]

@@ -104,10 +104,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read_pairs(paths: list[Path], most: int) -> list[ImagePair]:
-    """Raises DataError for paths in odd number and for sizes that vary."""
+    """Raises DataError for paths in odd number and for sizes that vary, InputError for NaN."""
     from egmt_ros.errors import DataError
     from egmt_ros.evaluation.calibration.alignment import ImagePair
     from egmt_ros.pipeline.image_files import match_pairs, read_thermal, read_visible, to_grey
+    from egmt_ros.pipeline.thermal import reject_non_finite
 
     if len(paths) % 2:
         raise DataError(
@@ -121,6 +122,8 @@ def _read_pairs(paths: list[Path], most: int) -> list[ImagePair]:
     count = min(most, len(files))
     files = [files[i * len(files) // count] for i in range(count)]
     pairs = [ImagePair(read_thermal(t), to_grey(read_visible(v))) for t, v in files]
+    for pair in pairs:
+        reject_non_finite(pair.thermal)
     for (thermal, visible), pair in zip(files, pairs, strict=True):
         for path, image, first in zip((thermal, visible), pair, pairs[0], strict=True):
             if image.shape != first.shape:
