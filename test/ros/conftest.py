@@ -77,6 +77,7 @@ class FakeEngine:
         self.warmed_up = None
         self.closed = False
         self.loads = 0
+        self.begun = 0
 
     def load(self, *, weights, device, threads, runtime, precision, announce):
         self.loads += 1
@@ -112,6 +113,7 @@ class FakeEngine:
 
     def fuse(self, thermal, visible, thermal_range=None, entity_weights=None):
         assert not self.closed
+        self.begun += 1
         time.sleep(self.delay)
         if self.fail:
             raise RuntimeError("out of memory")

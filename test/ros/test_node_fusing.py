@@ -202,8 +202,11 @@ def test_an_exception_in_the_engine_rejects_the_pair_and_is_an_error(rig):
 
 
 def test_a_slow_engine_is_superseded_by_the_newest_pair(rig, fake_engine):
-    rig.start(fake_engine(delay=0.5))
-    for i in range(8):
+    engine = fake_engine(delay=0.5)
+    rig.start(engine)
+    rig.send_pair(START)
+    rig.wait(lambda: engine.begun == 1, "the first pair is being fused")
+    for i in range(1, 8):
         rig.send_pair(START + i * 40 * MS)
         rig.wait(lambda n=i + 1: rig.account("visible")["received"] == n, f"{i + 1} are received")
     rig.settled(thermal=8, visible=8)

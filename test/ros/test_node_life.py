@@ -185,8 +185,11 @@ def test_enable_service(rig):
 
 
 def test_deactivating_brings_every_frame_to_an_outcome(rig, fake_engine):
-    rig.start(fake_engine(delay=0.3))
-    for i in range(3):
+    engine = fake_engine(delay=0.3)
+    rig.start(engine)
+    rig.send_pair(START)
+    rig.wait(lambda: engine.begun == 1, "the first pair is being fused")
+    for i in range(1, 3):
         rig.send_pair(START + i * 40 * MS)
     rig.send("thermal", START + 3 * 40 * MS)
     rig.wait(lambda: rig.account("thermal")["received"] == 4, "frames are received")
