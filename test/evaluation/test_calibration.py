@@ -111,7 +111,7 @@ REAL = {
 
 @pytest.mark.parametrize("dataset", REAL)
 def test_warps_of_real_pairs_are_found_within_a_pixel(dataset: str) -> None:
-    """Against how the pair lies by itself: the sets are up to some pixels off, see the README."""
+    """Against how the pair lies by itself: the sets are some pixels off."""
     if not DATA.is_dir():
         pytest.skip("../shared is not here")
     size = WIDTH, HEIGHT
