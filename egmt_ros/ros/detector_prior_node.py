@@ -9,69 +9,21 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 
-from egmt_ros.errors import EgmtError, MissingDependencyError
+from egmt_ros.ros.node_process import run_node
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM. Main thread only.
+    """Run the node until SIGINT or SIGTERM; arguments and exit status as `fusion_node`'s."""
 
-    Args:
-        args: Command line with the program's name first, None: sys.argv.
+    def make_node():
+        from egmt_ros.ros.detector_prior import DetectorPriorNode
 
-    Returns:
-        Exit status: 0 after a signal, 1 without ROS 2, 2 for bad arguments or parameters.
-    """
-    # rclpy's own handlers end the context under a waiting executor, which then raises.
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        return DetectorPriorNode()
 
-    from egmt_ros.ros.dds import choose_profile
-    from egmt_ros.ros.requirements import require_ros
-
-    try:
-        require_ros("the node")
-    except MissingDependencyError as error:
-        return _refuse(error, 1)
-    profile = choose_profile("robot")
-
-    import rclpy
-    from rclpy.exceptions import NameValidationException
-    from rclpy.executors import SingleThreadedExecutor
-    from rclpy.signals import SignalHandlerOptions
-
-    from egmt_ros.ros.detector_prior import DetectorPriorNode
-    from egmt_ros.ros.lifecycle import RCLError
-
-    argv = list(sys.argv if args is None else args)
-    try:
-        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
-        node = DetectorPriorNode()
-    except (EgmtError, RCLError, NameValidationException) as error:
-        rclpy.try_shutdown()
-        return _refuse(error, 2)
-    if profile.warning:
-        node.get_logger().warning(profile.warning)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    while not ended.is_set():
-        executor.spin_once(timeout_sec=0.1)
-    node.destroy_node()
-    executor.shutdown()
-    rclpy.try_shutdown()
-    return 0
-
-
-def _refuse(error: Exception, status: int) -> int:
-    """Say why nothing was started; the exit status."""
-    for line in str(error).splitlines():
-        print(f"detector_prior: {line}", file=sys.stderr)
-    return status
+    return run_node(make_node, "detector_prior", args)
 
 
 if __name__ == "__main__":
