@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+
+from egmt_ros.subcommands import add_subcommands, run_subcommand
 
 _WHAT = {
     "pairs": ("egmt_ros.evaluation.fusion.pairs_command", "fused images of registered pairs"),
@@ -30,12 +31,9 @@ _WHAT = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands of `egmt evaluate`."""
-    commands = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
-    for name, (module, summary) in _WHAT.items():
-        command = commands.add_parser(name, help=summary, description=summary)
-        importlib.import_module(module).add_arguments(command)
+    add_subcommands(parser, _WHAT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one of the subcommands."""
-    return importlib.import_module(_WHAT[args.what][0]).run(args)
+    return run_subcommand(args, _WHAT)

@@ -34,14 +34,15 @@ MAY_IMPORT = {
     "cli": {"entities", "evaluation", "model", "pipeline", "ros", "training"},
     "doctor": {"model"},
     "downstream": {"pipeline"},
-    "entities": {"model", "pipeline"},
+    "entities": {"model", "pipeline", "subcommands"},
     "errors": set(),
-    "evaluation": {"entities", "model", "pipeline", "training"},
+    "evaluation": {"entities", "model", "pipeline", "subcommands", "training"},
     "evaluation/live": {"evaluation", "pipeline", "ros"},
     "model": set(),
     "pipeline": {"model"},
     "resources": set(),
     "ros": {"doctor", "downstream", "entities", "model", "pipeline"},
+    "subcommands": set(),
     "training": {"entities", "evaluation", "model", "pipeline"},
 }
 

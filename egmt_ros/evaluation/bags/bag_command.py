@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from pathlib import Path
+
+from egmt_ros.subcommands import add_subcommands, run_subcommand
 
 _MAKERS = {
     "synth": ("egmt_ros.evaluation.bags.synthetic_bag", "render the made-up street into a bag"),
@@ -14,18 +15,15 @@ _MAKERS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `egmt bag`."""
-    commands = parser.add_subparsers(dest="bag_command", required=True, metavar="COMMAND")
-    for name, (module, summary) in _MAKERS.items():
-        command = commands.add_parser(name, help=summary, description=summary)
-        importlib.import_module(module).add_arguments(command)
+    commands = add_subcommands(parser, _MAKERS)
     info = commands.add_parser("info", help="say what is in a bag", description="topics of a bag")
     info.add_argument("bag", type=Path, metavar="BAG", help="rosbag2 folder or .mcap file")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one of the subcommands."""
-    if args.bag_command in _MAKERS:
-        return importlib.import_module(_MAKERS[args.bag_command][0]).run(args)
+    if args.what in _MAKERS:
+        return run_subcommand(args, _MAKERS)
     return _info(args.bag)
 
 
