@@ -60,25 +60,6 @@ def test_the_configurations_of_the_project_name_what_there_is() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("left_out: []", "left_out: car", "left_out is 'car'; expected a list of names"),
-        ("left_out: []", "left_out: [3]", "left_out is 3; expected a text"),
-        ("only: []", "only: emphasis", "only is 'emphasis'; expected a list of names"),
-        ("annotations: {}", "annotations: x.json", "annotations is 'x.json'; expected a mapping"),
-        ("annotations: {}", "annotations: {A: 3}", "annotations.A is 3; expected a text"),
-    ],
-)
-def test_wrong_keys_are_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
-    text = config_path("training.yaml").read_text()
-    assert old in text
-    path = tmp_path / "training.yaml"
-    path.write_text(text.replace(old, new))
-    with pytest.raises(ConfigError, match=words):
-        load_training_config(path)
-
-
 def test_the_prior_of_an_entity_that_is_left_out_is_that_of_the_others(
     tmp_path: Path,
 ) -> None:

@@ -358,6 +358,11 @@ def test_a_state_of_another_network_is_refused(
         ("  scd: 0.6", "  scd: high", "high"),
         ("pretrained: true", "pretrained: 2", "true or false"),
         ("loss:", "losses:", "loss"),
+        ("left_out: []", "left_out: car", "left_out is 'car'; expected a list of names"),
+        ("left_out: []", "left_out: [3]", "left_out is 3; expected a text"),
+        ("only: []", "only: emphasis", "only is 'emphasis'; expected a list of names"),
+        ("annotations: {}", "annotations: x.json", "annotations is 'x.json'; expected a mapping"),
+        ("annotations: {}", "annotations: {A: 3}", "annotations.A is 3; expected a text"),
     ],
 )
 def test_a_wrong_configuration_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
