@@ -19,7 +19,7 @@ COMMANDS = {
     "node": ("egmt_ros.ros.node_command", "start the fusion node without launch_ros"),
     "fuse": ("egmt_ros.pipeline.fuse_command", "fuse two images or two folders of images"),
     "calibrate": (
-        "egmt_ros.evaluation.calibration.calibrate_command",
+        "egmt_ros.calibration.calibrate_command",
         "find the homography between the cameras",
     ),
     "annotate": ("egmt_ros.entities.annotate_command", "make captions, entities and annotations"),

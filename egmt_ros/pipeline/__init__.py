@@ -21,7 +21,7 @@ _HOMES = {
     "Outcome": "accounting",
     "Pair": "pairing",
     "Region": "results",
-    "Registration": "registration",
+    "Registration": "registration.register",
     "Side": "pairing",
     "TextEncoder": "text_encoder",
     "ThermalEncoding": "thermal_encoding",

@@ -64,9 +64,9 @@ def run(args: argparse.Namespace) -> int:
     from egmt_ros.pipeline.embedding_file import read_embedding_file
     from egmt_ros.pipeline.emphasis import parse_emphasis
     from egmt_ros.pipeline.engine import FusionEngine
-    from egmt_ros.pipeline.homography import parse_homography
     from egmt_ros.pipeline.image_files import match_pairs, read_thermal, read_visible
-    from egmt_ros.pipeline.registration import Registration
+    from egmt_ros.pipeline.registration.homography import parse_homography
+    from egmt_ros.pipeline.registration.register import Registration
 
     pairs = match_pairs(args.thermal, args.visible)
     used = {p.resolve() for pair in pairs for p in pair[1:]}

@@ -19,9 +19,9 @@ from typing import Any
 from egmt_ros.entities.text.specification import parse_encoder
 from egmt_ros.errors import ConfigError
 from egmt_ros.pipeline.emphasis import parse_emphasis
-from egmt_ros.pipeline.homography import Homography, parse_homography
 from egmt_ros.pipeline.pairing import Side
-from egmt_ros.pipeline.registration import MODES, Registration
+from egmt_ros.pipeline.registration.homography import Homography, parse_homography
+from egmt_ros.pipeline.registration.register import MODES, Registration
 
 NANOSECONDS = 1_000_000_000
 

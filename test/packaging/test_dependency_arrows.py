@@ -31,12 +31,13 @@ ROS_PACKAGES = {
 # What each room may import besides itself, errors and resources.
 MAY_IMPORT = {
     "bootstrap": set(),
-    "cli": {"entities", "evaluation", "model", "pipeline", "ros", "training"},
+    "calibration": {"pipeline"},
+    "cli": {"calibration", "entities", "evaluation", "model", "pipeline", "ros", "training"},
     "doctor": {"model"},
     "downstream": {"pipeline"},
     "entities": {"model", "pipeline", "subcommands"},
     "errors": set(),
-    "evaluation": {"entities", "model", "pipeline", "subcommands", "training"},
+    "evaluation": {"calibration", "entities", "model", "pipeline", "subcommands", "training"},
     "evaluation/live": {"evaluation", "pipeline", "ros"},
     "model": set(),
     "pipeline": {"model"},

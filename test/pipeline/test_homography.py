@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from egmt_ros.errors import ConfigError
-from egmt_ros.pipeline.homography import Homography, parse_homography, write_homography
+from egmt_ros.pipeline.registration.homography import Homography, parse_homography, write_homography
 
 MATRIX = np.array([[1.1, 0.02, 7.0], [-0.01, 0.95, -3.25], [1e-5, 2e-6, 1.0]])
 

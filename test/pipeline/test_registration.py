@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from egmt_ros.errors import ConfigError, InputError
-from egmt_ros.pipeline.homography import Homography
 from egmt_ros.pipeline.pairing import Side
-from egmt_ros.pipeline.registration import Registration
+from egmt_ros.pipeline.registration.homography import Homography
+from egmt_ros.pipeline.registration.register import Registration
 
 
 def ramp(height, width, dtype):

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from egmt_ros.errors import ConfigError, InputError
-from egmt_ros.pipeline.homography import Homography, Size
 from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.registration.homography import Homography, Size
 
 MODES = ("none", "scale", "homography")
 SIZES_KEPT = 4

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from egmt_ros.evaluation.calibration.alignment import FINE_WIDTH, Edges, ImagePair, edges_of
+from egmt_ros.pipeline.registration.edges import FINE_WIDTH, Edges, ImagePair, edges_of
 
 BLOCKS_ACROSS = 8
 REACH = 8

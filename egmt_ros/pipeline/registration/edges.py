@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
+FINE_WIDTH = 640
+"""Pixels of the visible image to which larger ones are reduced."""
 ORIENTATIONS = 6
 SMOOTHING = 1.0
 """Pixels; standard deviation of the blur before and after the gradients are taken."""
 FLOOR = 0.5
 """Gradient, in means of the image, below which an edge counts for little: noise, mostly."""
+
+
+class ImagePair(NamedTuple):
+    """Grey images of one moment: (H, W) thermal of any number type, (H, W) visible uint8."""
+
+    thermal: np.ndarray
+    visible: np.ndarray
+
+
+class Edges(NamedTuple):
+    """Of one pair in the visible image's frame: (H, W, 6) both, (H, W) bool where thermal is."""
+
+    thermal: np.ndarray
+    visible: np.ndarray
+    valid: np.ndarray
 
 
 def edge_channels(image: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -44,3 +63,19 @@ def edge_channels(image: np.ndarray, valid: np.ndarray) -> np.ndarray:
     channels /= norm + floor + np.finfo(np.float32).tiny
     channels[~inside] = 0
     return channels
+
+
+def edges_of(pair: ImagePair, start: np.ndarray, level: float) -> Edges:
+    """Edge channels of a pair, the thermal image laid over the visible one, resized by `level`."""
+    height, width = pair.visible.shape
+    size = round(width * level), round(height * level)
+    thermal = pair.thermal.astype(np.float32)
+    warped = cv2.warpPerspective(
+        thermal, start, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    valid = cv2.warpPerspective(np.ones_like(thermal), start, (width, height)) > 0.999
+    small = cv2.resize(warped, size, interpolation=cv2.INTER_AREA)
+    seen = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.999
+    visible = cv2.resize(pair.visible.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    everywhere = np.ones(visible.shape, bool)
+    return Edges(edge_channels(small, seen), edge_channels(visible, everywhere), seen)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from egmt_ros.errors import DataError
-from egmt_ros.evaluation.calibration.features import edge_channels
+from egmt_ros.pipeline.registration.edges import FINE_WIDTH, Edges, ImagePair, edges_of
 
 MODELS = {"similarity": 4, "affine": 6, "homography": 8}
 """Model -> its number of parameters."""
 
-COARSE_WIDTH, FINE_WIDTH = 160, 640
-"""Pixels of the visible image on the first and on the last level."""
+COARSE_WIDTH = 160
+"""Pixels of the visible image on the first level."""
 MAX_SHIFT = 0.08
 """Largest shift that is looked for, in widths of the image: 51 pixels of 640."""
 SCALES = (0.94, 0.97, 1.0, 1.03, 1.06)
@@ -33,21 +32,6 @@ LEAST_OVERLAP = 0.2
 """Share of the visible image that the thermal image must keep covered."""
 
 _REMEDY = "give more pairs with structure, a --start nearer to the truth, or --points"
-
-
-class ImagePair(NamedTuple):
-    """Grey images of one moment: (H, W) thermal of any number type, (H, W) visible uint8."""
-
-    thermal: np.ndarray
-    visible: np.ndarray
-
-
-class Edges(NamedTuple):
-    """Of one pair in the visible image's frame: (H, W, 6) both, (H, W) bool where thermal is."""
-
-    thermal: np.ndarray
-    visible: np.ndarray
-    valid: np.ndarray
 
 
 def align(pairs: Sequence[ImagePair], start: np.ndarray, model: str = "similarity") -> np.ndarray:
@@ -96,22 +80,6 @@ def _scaling(factor: float) -> np.ndarray:
     """Pixel coordinates (centres at whole numbers) -> those of the image resized by `factor`."""
     offset = factor / 2 - 0.5
     return np.array([[factor, 0, offset], [0, factor, offset], [0, 0, 1]])
-
-
-def edges_of(pair: ImagePair, start: np.ndarray, level: float) -> Edges:
-    """Edge channels of a pair, the thermal image laid over the visible one, resized by `level`."""
-    height, width = pair.visible.shape
-    size = round(width * level), round(height * level)
-    thermal = pair.thermal.astype(np.float32)
-    warped = cv2.warpPerspective(
-        thermal, start, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    valid = cv2.warpPerspective(np.ones_like(thermal), start, (width, height)) > 0.999
-    small = cv2.resize(warped, size, interpolation=cv2.INTER_AREA)
-    seen = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.999
-    visible = cv2.resize(pair.visible.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    everywhere = np.ones(visible.shape, bool)
-    return Edges(edge_channels(small, seen), edge_channels(visible, everywhere), seen)
 
 
 def _search(edges: Sequence[Edges]) -> np.ndarray:

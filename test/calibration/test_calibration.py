@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
+from egmt_ros.calibration.alignment import align
+from egmt_ros.calibration.points import fit_points, read_points
 from egmt_ros.cli import main
 from egmt_ros.errors import DataError
-from egmt_ros.evaluation.calibration.alignment import ImagePair, align
-from egmt_ros.evaluation.calibration.points import fit_points, read_points
-from egmt_ros.evaluation.calibration.residual import measure_residual
 from egmt_ros.evaluation.scene.street import StreetScene
-from egmt_ros.pipeline.homography import read_homography
 from egmt_ros.pipeline.image_files import read_thermal, read_visible, to_grey
+from egmt_ros.pipeline.registration.edges import ImagePair
+from egmt_ros.pipeline.registration.homography import read_homography
+from egmt_ros.pipeline.registration.residual import measure_residual
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 WIDTH, HEIGHT = 640, 480

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from egmt_ros.evaluation.calibration.alignment import ImagePair
-    from egmt_ros.evaluation.calibration.residual import Residual
+    from egmt_ros.pipeline.registration.edges import ImagePair
+    from egmt_ros.pipeline.registration.residual import Residual
 
 MODELS = ("similarity", "affine", "homography")
 LEAST_MEASURED = 6
@@ -66,11 +66,15 @@ def run(args: argparse.Namespace) -> int:
         DataError: Images or points cannot be used, sizes vary, or the edges do not agree after
             the alignment; nothing is written then.
     """
+    from egmt_ros.calibration.alignment import align
+    from egmt_ros.calibration.points import fit_points, read_points
     from egmt_ros.errors import ConfigError
-    from egmt_ros.evaluation.calibration.alignment import align
-    from egmt_ros.evaluation.calibration.points import fit_points, read_points
-    from egmt_ros.evaluation.calibration.residual import measure_residual
-    from egmt_ros.pipeline.homography import Homography, parse_homography, write_homography
+    from egmt_ros.pipeline.registration.homography import (
+        Homography,
+        parse_homography,
+        write_homography,
+    )
+    from egmt_ros.pipeline.registration.residual import measure_residual
 
     if args.pairs < 1:
         raise ConfigError(f"--pairs is {args.pairs}; expected at least 1")
@@ -106,8 +110,8 @@ def run(args: argparse.Namespace) -> int:
 def _read_pairs(paths: list[Path], most: int) -> list[ImagePair]:
     """Raises DataError for paths in odd number and for sizes that vary, InputError for NaN."""
     from egmt_ros.errors import DataError
-    from egmt_ros.evaluation.calibration.alignment import ImagePair
     from egmt_ros.pipeline.image_files import match_pairs, read_thermal, read_visible, to_grey
+    from egmt_ros.pipeline.registration.edges import ImagePair
     from egmt_ros.pipeline.thermal import reject_non_finite
 
     if len(paths) % 2:

@@ -1,0 +1,1 @@
+"""Bringing both images to the same pixels, and how far apart they still are."""
