@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from egmt_ros.errors import ConfigError
 from egmt_ros.pipeline.thermal import MODES
 from egmt_ros.pipeline.thermal_encoding import ENCODINGS
+from egmt_ros.ros.parameter_reference import COMMAND, reference
 from egmt_ros.ros.parameters import BY_NAME, SPECS, Applies, build, defaults
 
-CONFIG = Path(__file__).resolve().parents[2] / "config" / "fusion.yaml"
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "config" / "fusion.yaml"
 
 
 def flatten(tree, prefix=""):
@@ -35,6 +37,13 @@ def test_fusion_yaml_lists_exactly_the_declared_parameters_with_their_defaults()
         assert type(listed[name]) is type(default), name
         both_nan = isinstance(default, float) and math.isnan(default) and math.isnan(listed[name])
         assert both_nan or listed[name] == default, name
+
+
+def test_the_reference_is_made_from_the_declarations():
+    written = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
+    assert written == reference(), f"run: {COMMAND}"
+    for name in BY_NAME:
+        assert written.count(f"| `{name}` |") == 1, name
 
 
 def test_defaults_are_valid_and_reach_their_groups():
