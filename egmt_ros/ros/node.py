@@ -5,7 +5,7 @@ Threads, and who may touch what:
 * The executor's thread runs every callback: subscriptions, the pairing's timer, parameters,
   services, transitions. All of them are in one mutually exclusive group, so that nothing here
   needs a lock, with any executor. While it loads weights it answers nothing else.
-* The worker's thread fuses and publishes (`egmt_ros.ros.job`).
+* The worker's thread fuses and publishes (`egmt_ros.ros.fusing`, `egmt_ros.ros.job`).
 * A thread for each change of the vocabulary makes the next engine, and hands it over in the
   executor's (`egmt_ros.ros.vocabulary_service`).
 * The diagnostics thread reports in every state, also while the executor is busy configuring.
@@ -16,48 +16,29 @@ All timers run on the steady clock: with use_sim_time and no /clock others never
 from __future__ import annotations
 
 import threading
-import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 
-from egmt_ros.errors import ConfigError, EgmtError, InputError
+from egmt_ros.errors import ConfigError, EgmtError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
-from egmt_ros.pipeline.intake import Intake, settle_pair
-from egmt_ros.pipeline.mailbox import Mailbox
-from egmt_ros.pipeline.pairing import Pair, Side
-from egmt_ros.pipeline.worker import Worker
 from egmt_ros.ros import qos
-from egmt_ros.ros.conversions import image_view
-from egmt_ros.ros.diagnostics import DiagnosticsBuilder, DiagnosticsThread, InputState, NodeState
-from egmt_ros.ros.job import FusionJob, Work
-from egmt_ros.ros.lifecycle import (
-    RCLError,
-    SteadyAlarm,
-    answer_refused_transitions,
-    matched_publishers,
-)
+from egmt_ros.ros.diagnostics import DiagnosticsBuilder, DiagnosticsThread, NodeState
+from egmt_ros.ros.fusing import Fusing
+from egmt_ros.ros.inputs import Inputs
+from egmt_ros.ros.lifecycle import RCLError, answer_refused_transitions
 from egmt_ros.ros.messages import ModelIdentity
 from egmt_ros.ros.outputs import Outputs
 from egmt_ros.ros.parameter_store import ParameterStore
 from egmt_ros.ros.parameters import FusionParameters
-from egmt_ros.ros.processing import (
-    Engine,
-    EngineFactory,
-    FrameProcessor,
-    load_engine,
-    make_pairer,
-)
+from egmt_ros.ros.processing import Engine, EngineFactory, load_engine
 from egmt_ros.ros.steering import (
     check_emphasis,
-    emphasis_weights,
     load_text_encoder,
     unknown_emphasis,
     with_configured_entities,
@@ -67,9 +48,6 @@ from egmt_ros.ros.vocabulary_service import Adopted, Base, VocabularyService
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
-
-# A pair that takes longer than this is stuck, seconds; the worker is then left behind.
-WORKER_TIMEOUT = 30.0
 
 # Making another engine takes a second or more, and a process must not end in its middle, seconds.
 CHANGE_TIMEOUT = 20.0
@@ -98,20 +76,17 @@ class FusionNode(LifecycleNode):
         self._engine_factory = engine_factory
         self._engine: Engine | None = None
         self._outputs: Outputs | None = None
-        self._subscribers: dict[Side, object] = {}
-        self._worker: Worker[Pair] | None = None
-        self._stuck: Worker[Pair] | None = None  # the last one that did not end in time
-        self._job: FusionJob | None = None
-        self._work: Work | None = None  # the newest that the job was given
-        self._size: tuple[int, int] | None = None  # of the last fused image before the job's
         self._model: ModelIdentity | None = None
         self._closed = False
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._throttle = LogThrottle()
-        self._state = NodeState(worker_lives=lambda: _lives(self._worker))
+        self._state = NodeState(worker_lives=lambda: self._fusing.alive)
         self._account = FrameAccount()
-        self._intake = Intake(self._account, image_view, self._on_bad_frame)
-        self._inputs = {side: self._input_state(side) for side in (Side.THERMAL, Side.VISIBLE)}
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._inputs = Inputs(self, self._account, self._state, self._throttle, self._steady)
+        self._fusing = Fusing(
+            account=self._account, state=self._state, inputs=self._inputs.states,
+            logger=self.get_logger(), throttle=self._throttle, context_ok=self.context.ok,
+        )
         try:
             self._parameter_store = ParameterStore(
                 self, self._is_configured, self._refuse_parameters, self._on_parameters
@@ -126,7 +101,6 @@ class FusionNode(LifecycleNode):
         self._vocabulary_service = VocabularyService(
             self, self._vocabulary_base, self._adopt, self._vocabulary_hash
         )
-        self._release_alarm = SteadyAlarm(self, self._on_release, self._steady)
         self._diagnostics_lock = threading.Lock()
         self._diagnostics_publisher = self.create_publisher(
             DiagnosticArray, "/diagnostics", qos.diagnostics()
@@ -134,7 +108,7 @@ class FusionNode(LifecycleNode):
         self._diagnostics = DiagnosticsBuilder(
             self.get_fully_qualified_name(),
             self._state,
-            {side.value: state for side, state in self._inputs.items()},
+            {side.value: state for side, state in self._inputs.states.items()},
             self._account_by_name,
         )
         self._diagnostics_thread = DiagnosticsThread(
@@ -246,49 +220,29 @@ class FusionNode(LifecycleNode):
             self._model = model
             self._outputs = Outputs(self, parameters.output, self._throttle)
             self._engine = engine
-            self._subscribe(parameters)
+            self._inputs.subscribe(parameters.input)
         except Exception:
             self._engine = engine
             self._release()
             raise
 
-    def _subscribe(self, parameters: FusionParameters) -> None:
-        for side, wanted, callback in (
-            (Side.THERMAL, parameters.input.thermal, self._on_thermal),
-            (Side.VISIBLE, parameters.input.visible, self._on_visible),
-        ):
-            self._subscribers[side] = self.create_subscription(
-                Image,
-                f"~/input/{side.value}/image",
-                callback,
-                qos.stream(wanted.reliability, wanted.depth),
-            )
-
     def _activate(self, state: LifecycleState) -> None:
-        if _lives(self._stuck):
-            raise EgmtError("an earlier pair still occupies the model: wait or restart the node")
+        self._fusing.check_free()
         try:
             super().on_activate(state)
             self._outputs.publish_vocabulary(self._model)
-            self._start_worker()
+            self._fusing.start(
+                self._engine, self._model, self._parameter_store.current, self._outputs
+            )
+            if self._state.enabled:
+                self._pair()
         except Exception:
             self._drain()
             super().on_deactivate(state)
             raise
 
-    def _start_worker(self) -> None:
-        parameters = self._parameter_store.current
-        self._work = self._make_work(parameters)
-        self._job = FusionJob(
-            work=self._work, outputs=self._outputs, account=self._account, state=self._state,
-            inputs=self._inputs, logger=self.get_logger(), throttle=self._throttle,
-            context_ok=self.context.ok,
-        )
-        self._mailbox: Mailbox[Pair] = Mailbox()
-        self._worker = Worker(self._mailbox, self._job.handle, self._job.fail)
-        self._worker.start()
-        if self._state.enabled:
-            self._intake.open(make_pairer(parameters.sync), self._mailbox)
+    def _pair(self) -> None:
+        self._inputs.open(self._parameter_store.current.sync, self._fusing.mailbox)
 
     def _deactivate(self, state: LifecycleState) -> None:
         self._drain()
@@ -297,35 +251,21 @@ class FusionNode(LifecycleNode):
 
     def _drain(self) -> None:
         """Take no more frames, finish the pair in hand, bring the rest to an outcome."""
-        self._release_alarm.cancel()
-        self._intake.close(Outcome.INACTIVE)
-        if self._worker is None:
-            return
-        ended, leftover = self._worker.stop(WORKER_TIMEOUT)
-        if leftover is not None:
-            settle_pair(leftover, Outcome.INACTIVE)
-        if not ended:
-            self._job.abandoned = True
-            self._stuck = self._worker
-            self.get_logger().error(
-                f"the worker has been busy with one pair for {WORKER_TIMEOUT:g} s: left behind"
-            )
-        self._size = self._job.size or self._size
-        self._worker = self._job = self._work = None
+        self._inputs.close(Outcome.INACTIVE)
+        self._fusing.stop()
 
     def _release(self) -> None:
         """Back to unconfigured: no frame in flight, no subscription, no publisher, no model."""
         self._drain()
-        for subscription in self._subscribers.values():
-            self.destroy_subscription(subscription)
-        self._subscribers.clear()
+        self._inputs.unsubscribe()
         if self._outputs is not None:
             self._publish_diagnostics()
             self._outputs.destroy()
             self._outputs = None
-        if self._engine is not None and not _lives(self._stuck):
+        if self._engine is not None and not self._fusing.occupied:
             self._engine.close()
-        self._engine = self._model = self._size = None
+        self._engine = self._model = None
+        self._fusing.forget()
 
     def close(self) -> None:
         """Shut down in order: worker, last diagnostics, publishers. Call it from the thread
@@ -351,47 +291,15 @@ class FusionNode(LifecycleNode):
         self.close()
         super().destroy_node()
 
-    # Frames ---------------------------------------------------------------------------------
-
-    def _on_thermal(self, message: Image) -> None:
-        self._on_image(Side.THERMAL, message)
-
-    def _on_visible(self, message: Image) -> None:
-        self._on_image(Side.VISIBLE, message)
-
-    def _on_image(self, side: Side, message: Image) -> None:
-        now = time.monotonic_ns()
-        state = self._inputs[side]
-        state.last_arrival = now
-        state.encoding = message.encoding
-        state.width, state.height = message.width, message.height
-        stamp = message.header.stamp
-        self._intake.receive(side, stamp.sec * 1_000_000_000 + stamp.nanosec, message, now)
-        self._arm_release()
-
-    def _on_bad_frame(self, side: Side, error: InputError) -> None:
-        self._inputs[side].last_reject = f"{error.reason}: {error}"
-        text = f"{side.value} image rejected: {error}"
-        self._throttle.warning(self.get_logger(), (side, error.reason), text)
-
-    def _on_release(self) -> None:
-        self._intake.poll(time.monotonic_ns())
-        self._arm_release()
-
-    def _arm_release(self) -> None:
-        """Have `_on_release` called when the pairing next has something to release."""
-        self._state.resets = self._intake.resets
-        self._release_alarm.set(self._intake.deadline())
-
     # Requests -------------------------------------------------------------------------------
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response):
         self._state.enabled = request.data
         if self._state.phase == "active":
-            if request.data and not self._intake.is_open:
-                self._intake.open(make_pairer(self._parameter_store.current.sync), self._mailbox)
-            elif not request.data:
-                self._intake.close(Outcome.DISABLED)
+            if request.data:
+                self._pair()
+            else:
+                self._inputs.close(Outcome.DISABLED)
         response.success = True
         response.message = f"{'enabled' if request.data else 'disabled'}, {self._state.phase}"
         self._diagnostics_thread.wake()
@@ -413,30 +321,11 @@ class FusionNode(LifecycleNode):
             self._state.model = {**self._state.model, "emphasis": emphasis}
         if old.diagnostics != new.diagnostics:
             self._diagnostics_thread.wake()
-        if self._job is None:
-            return
-        if (old.thermal, old.registration) != (new.thermal, new.registration):
-            self._go_on_with(self._make_work(new))
-        elif old.entities != new.entities:
-            self._go_on_with(self._make_work(new, self._work.processor))
-        if old.sync != new.sync and self._intake.is_open:
-            self._intake.replace_pairer(make_pairer(new.sync))
-            self._arm_release()
-
-    def _make_work(self, parameters: FusionParameters, like: FrameProcessor | None = None) -> Work:
-        """What the job needs of engine and parameters; `like` has the memory to go on with."""
-        weights = emphasis_weights(self._engine, parameters.entities)
-        processor = (
-            like.replaced(self._engine, weights)
-            if like is not None
-            else FrameProcessor(self._engine, parameters, weights)
-        )
-        return Work(processor, self._model, parameters.entities)
-
-    def _go_on_with(self, work: Work) -> Future[None]:
-        """Have the job handle the next pair with this; done when it does."""
-        self._work = work
-        return self._worker.do_between(lambda job=self._job: job.go_on_with(work))
+        seeing = (old.thermal, old.registration) != (new.thermal, new.registration)
+        if self._engine is not None and (seeing or old.entities != new.entities):
+            self._fusing.go_on_with(self._engine, self._model, new, anew=seeing)
+        if old.sync != new.sync:
+            self._inputs.pair_by(new.sync)
 
     def _vocabulary_hash(self) -> str:
         return "" if self._model is None else self._model.vocabulary_hash
@@ -450,7 +339,7 @@ class FusionNode(LifecycleNode):
             )
         engine, parameters = self._engine, self._parameter_store.current
         warm_up = (parameters.model.warm_up_width, parameters.model.warm_up_height)
-        size = (self._job and self._job.size) or self._size or (warm_up if all(warm_up) else None)
+        size = self._fusing.size or (warm_up if all(warm_up) else None)
         return Base(engine, size, lambda: load_text_encoder(parameters.entities, engine))
 
     def _adopt(self, old: Engine, new: Engine) -> Adopted:
@@ -471,12 +360,7 @@ class FusionNode(LifecycleNode):
         for sentence in warnings:
             self.get_logger().warning(sentence)
         self._diagnostics_thread.wake()
-        if self._job is not None:
-            work = self._make_work(parameters, self._work.processor)
-            return Adopted(self._go_on_with(work), warnings)
-        idle: Future[None] = Future()
-        idle.cancel() if _lives(self._stuck) else idle.set_result(None)
-        return Adopted(idle, warnings)
+        return Adopted(self._fusing.go_on_with(new, self._model, parameters), warnings)
 
     # Diagnostics ----------------------------------------------------------------------------
 
@@ -488,15 +372,3 @@ class FusionNode(LifecycleNode):
 
     def _account_by_name(self) -> dict[str, dict[str, int]]:
         return {side.value: counts for side, counts in self._account.snapshot().items()}
-
-    def _input_state(self, side: Side) -> InputState:
-        topic = self.resolve_topic_name(f"~/input/{side.value}/image")
-        return InputState(
-            topic=topic,
-            publishers=lambda: self.count_publishers(topic),
-            matched=lambda: matched_publishers(self._subscribers.get(side)),
-        )
-
-
-def _lives(worker: Worker[Pair] | None) -> bool:
-    return worker is not None and worker.alive

@@ -356,9 +356,9 @@ def test_a_worker_that_died_is_an_error_and_activating_mends_it(rig, monkeypatch
 
 
 def test_a_pair_that_ends_after_deactivating_is_not_published(rig, monkeypatch):
-    from egmt_ros.ros import node
+    from egmt_ros.ros import fusing
 
-    monkeypatch.setattr(node, "WORKER_TIMEOUT", 0.2)
+    monkeypatch.setattr(fusing, "WORKER_TIMEOUT", 0.2)
     rig.start()
     begun, go_on, fuse = threading.Event(), threading.Event(), rig.engine.fuse
 
@@ -380,7 +380,7 @@ def test_a_pair_that_ends_after_deactivating_is_not_published(rig, monkeypatch):
     rig.settled(thermal=1, visible=1)
     assert rig.account("visible")["inactive"] == rig.account("thermal")["inactive"] == 1
     assert rig.account("visible")["rejected"] == 0 and rig.messages["image"] == []
-    rig.wait(lambda: not rig.node._stuck.alive, "the old thread has ended")
+    rig.wait(lambda: not rig.node._fusing.occupied, "the old thread has ended")
     assert transition(rig, "configure") and transition(rig, "activate")
     rig.wait(rig.connected, "all are connected")
     rig.send_pair(START + 100 * MS)
@@ -388,13 +388,13 @@ def test_a_pair_that_ends_after_deactivating_is_not_published(rig, monkeypatch):
 
 
 def test_an_activation_that_fails_leaves_the_node_inactive(rig, monkeypatch):
-    from egmt_ros.ros import node
+    from egmt_ros.ros import inputs
 
     def broken(*arguments):
         raise RuntimeError("no pairer")
 
-    pairer = node.make_pairer
-    monkeypatch.setattr(node, "make_pairer", broken)  # the last step
+    pairer = inputs.make_pairer
+    monkeypatch.setattr(inputs, "make_pairer", broken)  # the last step
     rig.start(parameters={"autostart": False}, ready=False)
     before = threads_of_workers()
     assert transition(rig, "configure") and not transition(rig, "activate")
@@ -403,7 +403,7 @@ def test_an_activation_that_fails_leaves_the_node_inactive(rig, monkeypatch):
     outputs = vars(rig.node._outputs).values()
     publishers = [item for item in outputs if hasattr(item, "is_activated")]
     assert publishers and not any(publisher.is_activated for publisher in publishers)
-    monkeypatch.setattr(node, "make_pairer", pairer)
+    monkeypatch.setattr(inputs, "make_pairer", pairer)
     assert transition(rig, "activate")
     rig.wait(rig.connected, "all are connected")
     rig.send_pair(START)

@@ -1,0 +1,170 @@
+"""The worker of an active node: started, given other work between two pairs, stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from egmt_ros.errors import EgmtError
+from egmt_ros.pipeline.accounting import FrameAccount, Outcome
+from egmt_ros.pipeline.intake import settle_pair
+from egmt_ros.pipeline.mailbox import Mailbox
+from egmt_ros.pipeline.pairing import Pair, Side
+from egmt_ros.pipeline.worker import Worker
+from egmt_ros.ros.diagnostics import InputState, NodeState
+from egmt_ros.ros.job import FusionJob, Work
+from egmt_ros.ros.messages import ModelIdentity
+from egmt_ros.ros.outputs import Outputs
+from egmt_ros.ros.parameters import FusionParameters
+from egmt_ros.ros.processing import Engine, FrameProcessor
+from egmt_ros.ros.steering import emphasis_weights
+from egmt_ros.ros.throttle import LogThrottle
+
+# A pair that takes longer than this is stuck, seconds; the worker is then left behind.
+WORKER_TIMEOUT = 30.0
+
+
+class Fusing:
+    """Fuses pairs in a thread of its own between `start` and `stop`.
+
+    All calls come from the executor's thread, but for `alive`.
+
+    Args:
+        state, inputs: What the diagnostics tell.
+        context_ok: Whether the node's context is still valid.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: FrameAccount,
+        state: NodeState,
+        inputs: dict[Side, InputState],
+        logger: object,
+        throttle: LogThrottle,
+        context_ok: Callable[[], bool],
+    ) -> None:
+        self._account = account
+        self._state = state
+        self._inputs = inputs
+        self._logger = logger
+        self._throttle = throttle
+        self._context_ok = context_ok
+        self._worker: Worker[Pair] | None = None
+        self._stuck: Worker[Pair] | None = None  # the last one that did not end in time
+        self._mailbox: Mailbox[Pair] | None = None
+        self._job: FusionJob | None = None
+        self._work: Work | None = None  # the newest that the job was given
+        self._size: tuple[int, int] | None = None  # of the last fused image before the job's
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker's thread is running; from any thread."""
+        return _lives(self._worker)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a worker that was left behind still uses the engine."""
+        return _lives(self._stuck)
+
+    @property
+    def mailbox(self) -> Mailbox[Pair] | None:
+        """Where pairs are taken from, None while stopped."""
+        return self._mailbox
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height, pixels, of the last fused image; None before the first."""
+        return (self._job and self._job.size) or self._size
+
+    def check_free(self) -> None:
+        """Refuse to start while a worker that was left behind still uses the engine.
+
+        Raises:
+            EgmtError: it does.
+        """
+        if self.occupied:
+            raise EgmtError(
+                "an earlier pair still occupies the model: wait or restart the node"
+            )
+
+    def start(
+        self, engine: Engine, model: ModelIdentity, parameters: FusionParameters, outputs: Outputs
+    ) -> None:
+        """Handle the pairs of a new mailbox."""
+        self._work = _make_work(engine, model, parameters)
+        self._job = FusionJob(
+            work=self._work, outputs=outputs, account=self._account, state=self._state,
+            inputs=self._inputs, logger=self._logger, throttle=self._throttle,
+            context_ok=self._context_ok,
+        )
+        self._mailbox = Mailbox()
+        self._worker = Worker(self._mailbox, self._job.handle, self._job.fail)
+        self._worker.start()
+
+    def go_on_with(
+        self,
+        engine: Engine,
+        model: ModelIdentity,
+        parameters: FusionParameters,
+        *,
+        anew: bool = False,
+    ) -> Future[None]:
+        """Have the next pair handled with these.
+
+        Args:
+            engine, model, parameters: To go on with.
+            anew: Whether to forget what the worker remembers of earlier images, and to read the
+                parameters of thermal images and registration.
+
+        Returns:
+            Done when no pair is handled otherwise any more, at once while stopped; cancelled
+            where that cannot be told.
+        """
+        if self._worker is not None:
+            like = None if anew else self._work
+            work = self._work = _make_work(engine, model, parameters, like)
+            return self._worker.do_between(lambda job=self._job: job.go_on_with(work))
+        idle: Future[None] = Future()
+        idle.cancel() if self.occupied else idle.set_result(None)
+        return idle
+
+    def stop(self) -> None:
+        """Finish the pair in hand; what waits counts as inactive. Without effect while stopped."""
+        if self._worker is None:
+            return
+        ended, leftover = self._worker.stop(WORKER_TIMEOUT)
+        if leftover is not None:
+            settle_pair(leftover, Outcome.INACTIVE)
+        if not ended:
+            self._job.abandoned = True
+            self._stuck = self._worker
+            self._logger.error(
+                f"the worker has been busy with one pair for {WORKER_TIMEOUT:g} s: left behind"
+            )
+        self._size = self.size
+        self._worker = self._mailbox = self._job = self._work = None
+
+    def forget(self) -> None:
+        """Forget the size of the last image."""
+        self._size = None
+
+
+def _make_work(
+    engine: Engine,
+    model: ModelIdentity,
+    parameters: FusionParameters,
+    like: Work | None = None,
+) -> Work:
+    """What the job needs of engine and parameters; `like` has the memory to go on with."""
+    weights = emphasis_weights(engine, parameters.entities)
+    processor = (
+        FrameProcessor(engine, parameters, weights)
+        if like is None
+        else like.processor.replaced(engine, weights)
+    )
+    return Work(processor, model, parameters.entities)
+
+
+def _lives(worker: Worker[Pair] | None) -> bool:
+    return worker is not None and worker.alive

@@ -1,0 +1,115 @@
+"""The two image subscriptions of the node, up to the pairs that the worker takes."""
+
+from __future__ import annotations
+
+import functools
+import time
+
+from rclpy.clock import Clock
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import Image
+
+from egmt_ros.errors import InputError
+from egmt_ros.pipeline.accounting import FrameAccount, Outcome
+from egmt_ros.pipeline.intake import Intake
+from egmt_ros.pipeline.mailbox import Mailbox
+from egmt_ros.pipeline.pairing import Pair, Side
+from egmt_ros.ros import qos
+from egmt_ros.ros.conversions import image_view
+from egmt_ros.ros.diagnostics import InputState, NodeState
+from egmt_ros.ros.lifecycle import SteadyAlarm, matched_publishers
+from egmt_ros.ros.parameters import InputParameters, SyncParameters
+from egmt_ros.ros.processing import make_pairer
+from egmt_ros.ros.throttle import LogThrottle
+
+
+class Inputs:
+    """Subscribes to both cameras, pairs their frames and puts the pairs into a mailbox.
+
+    Everything here happens in the executor's thread.
+
+    Attributes:
+        states: What is known of each input, for the diagnostics.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        account: FrameAccount,
+        state: NodeState,
+        throttle: LogThrottle,
+        steady: Clock,
+    ) -> None:
+        self._node = node
+        self._state = state
+        self._throttle = throttle
+        self._subscribers: dict[Side, object] = {}
+        self._intake = Intake(account, image_view, self._on_bad_frame)
+        self._alarm = SteadyAlarm(node, self._on_release, steady)
+        self.states = {side: self._input_state(side) for side in (Side.THERMAL, Side.VISIBLE)}
+
+    def subscribe(self, parameters: InputParameters) -> None:
+        """Receive from now on; frames count as inactive until `open`."""
+        for side, wanted in (
+            (Side.THERMAL, parameters.thermal), (Side.VISIBLE, parameters.visible)
+        ):
+            self._subscribers[side] = self._node.create_subscription(
+                Image,
+                f"~/input/{side.value}/image",
+                functools.partial(self._on_image, side),
+                qos.stream(wanted.reliability, wanted.depth),
+            )
+
+    def unsubscribe(self) -> None:
+        """Receive no more."""
+        for subscription in self._subscribers.values():
+            self._node.destroy_subscription(subscription)
+        self._subscribers.clear()
+
+    def open(self, sync: SyncParameters, mailbox: Mailbox[Pair]) -> None:
+        """Pair the frames from now on; without effect while it is done."""
+        if not self._intake.is_open:
+            self._intake.open(make_pairer(sync), mailbox)
+
+    def close(self, outcome: Outcome) -> None:
+        """Pair no more: this becomes of the frames that wait and of those to come."""
+        self._alarm.cancel()
+        self._intake.close(outcome)
+
+    def pair_by(self, sync: SyncParameters) -> None:
+        """Pair by other rules from now on, if frames are paired at all."""
+        if self._intake.is_open:
+            self._intake.replace_pairer(make_pairer(sync))
+            self._arm()
+
+    def _on_image(self, side: Side, message: Image) -> None:
+        now = time.monotonic_ns()
+        state = self.states[side]
+        state.last_arrival = now
+        state.encoding = message.encoding
+        state.width, state.height = message.width, message.height
+        stamp = message.header.stamp
+        self._intake.receive(side, stamp.sec * 1_000_000_000 + stamp.nanosec, message, now)
+        self._arm()
+
+    def _on_bad_frame(self, side: Side, error: InputError) -> None:
+        self.states[side].last_reject = f"{error.reason}: {error}"
+        text = f"{side.value} image rejected: {error}"
+        self._throttle.warning(self._node.get_logger(), (side, error.reason), text)
+
+    def _on_release(self) -> None:
+        self._intake.poll(time.monotonic_ns())
+        self._arm()
+
+    def _arm(self) -> None:
+        """Have `_on_release` called when the pairing next has something to release."""
+        self._state.resets = self._intake.resets
+        self._alarm.set(self._intake.deadline())
+
+    def _input_state(self, side: Side) -> InputState:
+        topic = self._node.resolve_topic_name(f"~/input/{side.value}/image")
+        return InputState(
+            topic=topic,
+            publishers=lambda: self._node.count_publishers(topic),
+            matched=lambda: matched_publishers(self._subscribers.get(side)),
+        )
