@@ -71,6 +71,7 @@ setup(
         "egmt_ros.pipeline",
         "egmt_ros.pipeline.registration",
         "egmt_ros.ros",
+        "egmt_ros.ros.diagnostics",
         "egmt_ros.training",
     ],
     package_data={

@@ -277,18 +277,18 @@ def test_qos_is_what_the_contract_says(rig):
 
 
 def test_inputs_that_are_silent_are_a_warning_that_names_the_topic(rig, monkeypatch):
-    from egmt_ros.ros import diagnostics
+    from egmt_ros.ros.diagnostics import inputs
 
-    monkeypatch.setattr(diagnostics, "SILENCE", 0.2)
+    monkeypatch.setattr(inputs, "SILENCE", 0.2)
     rig.start()
     rig.wait(lambda: rig.status("thermal input")[0].level == b"\x01", "it is a warning")
     assert "/egmt_fusion/input/thermal/image" in rig.status("thermal input")[0].message
 
 
 def test_a_camera_with_another_qos_is_a_warning_that_names_the_parameter(rig, monkeypatch):
-    from egmt_ros.ros import diagnostics
+    from egmt_ros.ros.diagnostics import inputs
 
-    monkeypatch.setattr(diagnostics, "SILENCE", 0.2)
+    monkeypatch.setattr(inputs, "SILENCE", 0.2)
     rig.start(parameters={"input.visible.reliability": "reliable"}, ready=False)
     rig.wait_phase("active")
     rig.wait(
