@@ -9,7 +9,7 @@ import pytest
 
 from egmt_ros.errors import BagError
 from egmt_ros.evaluation.live.cdr import float64, header_stamp
-from egmt_ros.evaluation.live.session import parameter_text
+from egmt_ros.evaluation.live.processes import parameter_text
 from egmt_ros.evaluation.live.timeline import LOOP_PAUSE, Recorded, prefetched, timeline
 
 START = 5_000_000_000

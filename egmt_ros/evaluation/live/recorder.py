@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from egmt_ros.errors import EgmtError
-from egmt_ros.evaluation.live.bag_thread import Arrival, BagThread
+from egmt_ros.evaluation.live.bag_thread import Arrival, BagThread, NoBag
 from egmt_ros.evaluation.live.cdr import float64, header_stamp
 from egmt_ros.evaluation.live.participant import (
     begins_with_stamp,
@@ -35,7 +35,8 @@ RECEIVED_COLUMNS = ("topic", "stamp", "received", "wall", "value")  # stamp and 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="egmt_ros.evaluation.live.recorder", description=__doc__)
-    parser.add_argument("bag", type=Path, help="bag folder to make; must not exist")
+    parser.add_argument("bag", type=Path, nargs="?",
+                        help="bag folder to make; must not exist; without it nothing is stored")
     parser.add_argument("--topic", nargs=2, action="append", required=True, dest="topics",
                         metavar=("NAME", "TYPE"), help="may be given again and again")
     parser.add_argument("--latched", nargs="*", default=[], metavar="NAME",
@@ -64,7 +65,7 @@ class Recorder:
         received: A row of ``RECEIVED_COLUMNS`` for each of them.
     """
 
-    def __init__(self, node: Any, args: argparse.Namespace, bag: BagThread,
+    def __init__(self, node: Any, args: argparse.Namespace, bag: BagThread | NoBag,
                  events: EventStream) -> None:
         self._node = node
         self._bag = bag
@@ -177,7 +178,7 @@ def _end_orphaned_node(pid: int) -> None:
 
 
 def _record(node: Any, recorder: Recorder, watch: StateWatch | None, events: EventStream,
-            stop: threading.Event, bag: BagThread) -> None:
+            stop: threading.Event, bag: BagThread | NoBag) -> None:
     from rclpy.executors import SingleThreadedExecutor
 
     executor = SingleThreadedExecutor()
@@ -206,6 +207,12 @@ def _record(node: Any, recorder: Recorder, watch: StateWatch | None, events: Eve
         executor.shutdown()
 
 
+def _bag(args: argparse.Namespace) -> BagThread | NoBag:
+    if args.bag is None:
+        return NoBag()
+    return BagThread(args.bag, dict(args.topics), latched=args.latched)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Records until told to stop; the exit status: 0, or 1 after an error told on stderr."""
     args = _arguments(argv)
@@ -224,7 +231,7 @@ def main(argv: list[str] | None = None) -> int:
         with ros_node("egmt_recorder") as node:
             from rclpy.utilities import get_rmw_implementation_identifier
 
-            with BagThread(args.bag, dict(args.topics), latched=args.latched) as bag:
+            with _bag(args) as bag:
                 recorder = Recorder(node, args, bag, events)
                 watch = StateWatch(node, args.node, events) if args.node else None
                 events.send("ready", rmw=get_rmw_implementation_identifier())
