@@ -23,9 +23,9 @@ STRENGTH = {
 }
 
 PARAMETERS = {
-    ("~/input/thermal/image", "reliability"): "input.thermal.reliability",
-    ("~/input/visible/image", "reliability"): "input.visible.reliability",
-    ("~/output/image", "reliability"): "output.reliability",
+    ("~/input/thermal/image", "reliability"): "input.thermal.qos",
+    ("~/input/visible/image", "reliability"): "input.visible.qos",
+    ("~/output/image", "reliability"): "output.qos",
 }
 """What changes a policy of ours; read by the node's configure transition."""
 
@@ -233,7 +233,8 @@ def _qos_remedy(topic: Topic, policy: str, theirs: Endpoint, ours: str, other: s
     change = f"make {theirs.node} {'offer' if topic.incoming else 'request'} {ours}"
     if parameter is None:
         return change
-    return f"set {parameter}: {other} (read by configure), or {change}"
+    value = {"best_effort": "sensor_data"}.get(other, other)
+    return f"set {parameter}: {value} (read by configure), or {change}"
 
 
 def check_rate(topic: Topic, seconds: float) -> Finding:

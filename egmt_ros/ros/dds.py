@@ -63,7 +63,7 @@ def choose_profile(
             f"{shared_memory} has {free / 2**20:.0f} MB free, the Fast DDS profile"
             f" {PROFILES[kind]} needs {SHARED_MEMORY_NEEDED / 2**20:.0f} MB: using the defaults"
             " of Fast DDS, large images may get lost. Give the container more"
-            " (docker run --shm-size=512m) or set input.*.reliability: reliable",
+            " (docker run --shm-size=512m) or set input.*.qos: reliable",
         )
     try:
         path = profile_path(kind)

@@ -72,7 +72,7 @@ class DetectorPriorNode(Node):
         for kind, topic, callback, profile in (
             (EntityVocabulary, "~/input/vocabulary", self._on_vocabulary, qos.latched()),
             (EntityLabelArray, "~/input/entities", self._on_labels, reliable),
-            (Image, "~/input/image", self._on_image, qos.stream("best_effort", 5)),
+            (Image, "~/input/image", self._on_image, qos.stream("sensor_data", 5)),
         ):
             self.create_subscription(kind, topic, callback, profile)
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import math
 import os
 import time
-from collections.abc import Iterable
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
-from rclpy.duration import Infinite
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from egmt_ros.doctor.graph import ENTITIES, IMAGE, Endpoint, Graph, Status, Topic
 from egmt_ros.ros import qos
+from egmt_ros.ros.endpoints import endpoints
 from egmt_ros.ros.lifecycle import RCLError
 
 KINDS = (IMAGE, "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo", ENTITIES)
@@ -95,7 +92,7 @@ class _Observer:
                     _message_class(kind),
                     name,
                     lambda message, arrivals=arrivals: arrivals.append(time.monotonic()),
-                    qos.stream("best_effort", 10),  # hears every publisher
+                    qos.stream("sensor_data", 10),  # hears every publisher
                     raw=True,
                 )
         return first
@@ -177,7 +174,7 @@ class _Observer:
             found = self._node.get_publishers_info_by_topic(topic)
         else:
             found = self._node.get_subscriptions_info_by_topic(topic)
-        return _endpoints(found)
+        return endpoints(found)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
@@ -192,26 +189,6 @@ class _Observer:
             if side in ("thermal", "visible") and "topic" in values:
                 inputs = self._named_inputs.setdefault(status.hardware_id, {})
                 inputs[values["topic"]] = f"~/input/{side}/image"
-
-
-def _endpoints(found: Iterable[TopicEndpointInfo]) -> list[Endpoint]:
-    return [
-        Endpoint(
-            node=f"{info.node_namespace.rstrip('/')}/{info.node_name}",
-            kind=info.topic_type,
-            reliability=info.qos_profile.reliability.name.lower(),
-            durability=info.qos_profile.durability.name.lower(),
-            liveliness=info.qos_profile.liveliness.name.lower(),
-            deadline=_seconds(info.qos_profile.deadline.nanoseconds),
-        )
-        for info in found
-    ]
-
-
-def _seconds(nanoseconds: int) -> float:
-    """A duration as the middleware tells it; zero and the longest stand for none."""
-    none = nanoseconds <= 0 or nanoseconds >= Infinite.nanoseconds
-    return math.inf if none else nanoseconds / 1e9
 
 
 def _rate(arrivals: list[float]) -> float:

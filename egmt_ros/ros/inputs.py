@@ -57,7 +57,7 @@ class Inputs:
                 Image,
                 f"~/input/{side.value}/image",
                 functools.partial(self._on_image, side),
-                qos.stream(wanted.reliability, wanted.depth),
+                qos.stream(wanted.qos, wanted.depth),
             )
 
     def unsubscribe(self) -> None:

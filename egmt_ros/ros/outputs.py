@@ -22,14 +22,14 @@ from egmt_ros.ros.throttle import LogThrottle
 class Outputs:
     """Creates the lifecycle publishers of a node, publishes results, destroys them.
 
-    `output.reliability` is that of what shows the image. Labels are what a robot acts on: they
+    `output.qos` is that of what shows the image. Labels are what a robot acts on: they
     are reliable whatever it says.
     """
 
     def __init__(
         self, node: LifecycleNode, parameters: OutputParameters, throttle: LogThrottle
     ) -> None:
-        stream = qos.stream(parameters.reliability, parameters.depth)
+        stream = qos.stream(parameters.qos, parameters.depth)
         self._node = node
         self._reference = Side(parameters.reference)
         labels = qos.stream("reliable", parameters.depth)

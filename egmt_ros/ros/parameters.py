@@ -107,7 +107,7 @@ class Spec:
 
 
 _CONFIGURE = Applies.CONFIGURE
-_RELIABILITY = ("best_effort", "reliable")
+_QOS = ("sensor_data", "reliable", "default")
 _POLICIES_TO_COME = ("approximate_time", "exact_time")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -137,18 +137,19 @@ SPECS: tuple[Spec, ...] = (
     Spec("model.warm_up_height", 480,
          "Height, pixels, of the image that warms the network up in configure; 0: no warm-up.",
          0, 8192, applies=_CONFIGURE),
-    Spec("input.thermal.reliability", "best_effort",
-         "QoS reliability of the thermal subscription.",
-         choices=_RELIABILITY, applies=_CONFIGURE),
-    Spec("input.thermal.depth", 5,
-         "QoS history depth of the thermal subscription, messages.",
-         1, 1000, applies=_CONFIGURE),
-    Spec("input.visible.reliability", "best_effort",
-         "QoS reliability of the visible subscription.",
-         choices=_RELIABILITY, applies=_CONFIGURE),
-    Spec("input.visible.depth", 5,
-         "QoS history depth of the visible subscription, messages.",
-         1, 1000, applies=_CONFIGURE),
+    Spec("input.thermal.qos", "sensor_data",
+         "QoS of the thermal subscription: sensor_data (best effort, hears every publisher),"
+         " reliable, or default (as ROS has it: reliable, depth 10).",
+         choices=_QOS, applies=_CONFIGURE),
+    Spec("input.thermal.depth", 0,
+         "QoS history depth of the thermal subscription, messages; 0: that of input.thermal.qos.",
+         0, 1000, applies=_CONFIGURE),
+    Spec("input.visible.qos", "sensor_data",
+         "QoS of the visible subscription, like input.thermal.qos.",
+         choices=_QOS, applies=_CONFIGURE),
+    Spec("input.visible.depth", 0,
+         "QoS history depth of the visible subscription, messages; 0: that of input.visible.qos.",
+         0, 1000, applies=_CONFIGURE),
     Spec("sync.policy", "nearest",
          "How frames are paired; nearest: mutually nearest source stamps."),
     Spec("sync.max_gap", 0.05,
@@ -205,11 +206,13 @@ SPECS: tuple[Spec, ...] = (
     Spec("output.reference", "visible",
          "Camera whose stamp, frame_id and size the fused image has.",
          choices=("visible", "thermal"), applies=_CONFIGURE),
-    Spec("output.reliability", "reliable",
-         "QoS reliability of the fused image and what belongs to it; labels are always reliable.",
-         choices=_RELIABILITY, applies=_CONFIGURE),
-    Spec("output.depth", 5,
-         "QoS history depth of the outputs, messages.", 1, 1000, applies=_CONFIGURE),
+    Spec("output.qos", "reliable",
+         "QoS of the fused image and what belongs to it: reliable, sensor_data (best effort) or"
+         " default (as ROS has it: reliable, depth 10); labels are always reliable.",
+         choices=_QOS, applies=_CONFIGURE),
+    Spec("output.depth", 0,
+         "QoS history depth of the outputs, messages; 0: that of output.qos.",
+         0, 1000, applies=_CONFIGURE),
     Spec("entities.max_labels", 32,
          "Most labels in one array.", 1, 65535),
     Spec("entities.threshold", -1.0,
@@ -248,9 +251,9 @@ class ModelParameters:
 
 @dataclass(frozen=True)
 class SubscriptionParameters:
-    """QoS of one input; depth in messages."""
+    """QoS of one input; depth in messages, 0: that of the profile."""
 
-    reliability: str
+    qos: str
     depth: int
 
 
@@ -331,10 +334,10 @@ class RegistrationParameters:
 
 @dataclass(frozen=True)
 class OutputParameters:
-    """Group output.*; depth in messages."""
+    """Group output.*; depth in messages, 0: that of the profile."""
 
     reference: str
-    reliability: str
+    qos: str
     depth: int
 
 

@@ -26,7 +26,7 @@ def test_an_incompatible_input_names_topic_both_sides_and_parameter() -> None:
     assert finding.found == (
         "reliability: /egmt_fusion requests reliable, /camera offers best_effort"
     )
-    assert "set input.thermal.reliability: best_effort" in finding.remedy
+    assert "set input.thermal.qos: sensor_data" in finding.remedy
 
 
 def test_an_incompatible_output_names_topic_both_sides_and_parameter() -> None:
@@ -34,7 +34,7 @@ def test_an_incompatible_output_names_topic_both_sides_and_parameter() -> None:
     assert finding.found == (
         "reliability: /egmt_fusion offers best_effort, /viewer requests reliable"
     )
-    assert "set output.reliability: reliable" in finding.remedy
+    assert "set output.qos: reliable" in finding.remedy
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def about(lines: list[str], name: str) -> list[str]:
 
 
 def test_a_publisher_of_the_wrong_qos_is_named_with_the_parameter(rig, pump, capsys) -> None:
-    rig.start(parameters={"input.thermal.reliability": "reliable"}, ready=False)
+    rig.start(parameters={"input.thermal.qos": "reliable"}, ready=False)
     rig.wait_phase("active")
     pump()
     status, lines = doctor(capsys, "--seconds", "4")
@@ -55,7 +55,7 @@ def test_a_publisher_of_the_wrong_qos_is_named_with_the_parameter(rig, pump, cap
     assert thermal[0] == "ok published by /tester"
     assert thermal[1].startswith(
         "problem reliability: /egmt_fusion requests reliable, /tester offers best_effort"
-        " -> set input.thermal.reliability: best_effort"
+        " -> set input.thermal.qos: sensor_data"
     )
     # The other input fits, and both are heard by the doctor, who asks for less.
     assert about(lines, "/egmt_fusion/input/visible/image") == ["ok published by /tester"]
@@ -85,7 +85,7 @@ def test_remapped_inputs_are_known_by_the_diagnostics(ros_context, rig) -> None:
     from egmt_ros.ros.graph_check import look
 
     rig.start(
-        parameters={"input.visible.reliability": "reliable"}, ready=False,
+        parameters={"input.visible.qos": "reliable"}, ready=False,
         namespace="front", cli_args=["--ros-args", "-r", "~/input/visible/image:=/camera"],
     )  # fmt: skip
     rig.wait_phase("active")
@@ -104,7 +104,7 @@ def test_a_node_that_is_not_configured_and_an_output_that_does_not_fit(rig) -> N
     from egmt_ros.doctor.graph import check_graph
     from egmt_ros.ros.graph_check import look
 
-    node = rig.start(parameters={"autostart": False, "output.reliability": "best_effort"},
+    node = rig.start(parameters={"autostart": False, "output.qos": "sensor_data"},
                      ready=False)  # fmt: skip
     seen = look("/egmt_fusion", 8.0, 1.0, rig.context)
     problems = [finding for finding in check_graph(seen) if finding.level is Level.PROBLEM]
@@ -114,7 +114,7 @@ def test_a_node_that_is_not_configured_and_an_output_that_does_not_fit(rig) -> N
     seen = look("/egmt_fusion", 8.0, 1.0, rig.context)
     remedies = {finding.name: finding.remedy for finding in check_graph(seen)
                 if "requests reliable" in finding.found}  # fmt: skip
-    assert "set output.reliability: reliable" in remedies["/egmt_fusion/output/image"]
+    assert "set output.qos: reliable" in remedies["/egmt_fusion/output/image"]
 
 
 WITHOUT_ROS = """

@@ -248,7 +248,7 @@ def test_changes_are_checked_then_applied_or_refused(rig):
 def test_qos_is_what_the_contract_says(rig):
     from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
-    rig.start(parameters={"input.thermal.reliability": "reliable", "output.depth": 2}, ready=False)
+    rig.start(parameters={"input.thermal.qos": "reliable", "output.depth": 2}, ready=False)
     rig.wait_phase("active")
     best_effort, reliable = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE
 
@@ -289,11 +289,11 @@ def test_a_camera_with_another_qos_is_a_warning_that_names_the_parameter(rig, mo
     from egmt_ros.ros.diagnostics import inputs
 
     monkeypatch.setattr(inputs, "SILENCE", 0.2)
-    rig.start(parameters={"input.visible.reliability": "reliable"}, ready=False)
+    rig.start(parameters={"input.visible.qos": "reliable"}, ready=False)
     rig.wait_phase("active")
     rig.wait(
         lambda: rig.messages["diagnostics"]
-        and "input.visible.reliability" in rig.status("visible input")[0].message,
+        and "input.visible.qos" in rig.status("visible input")[0].message,
         "the warning names the parameter",
     )
     _, values = rig.status("visible input")
@@ -328,7 +328,7 @@ def test_descriptors_tell_range_choices_and_meaning(rig):
         "none, scale, homography"
     )
     assert rig.node.describe_parameter("autostart").read_only
-    assert rig.node.get_parameter("output.depth").value == 5
+    assert rig.node.get_parameter("output.depth").value == 0
 
 
 def test_a_start_value_of_no_parameter_is_told_with_what_was_meant(rig, capfd):
@@ -435,7 +435,7 @@ def test_publishers_of_a_configuration_that_failed_are_gone(rig, monkeypatch):
 def test_labels_are_reliable_whatever_the_image_is(rig):
     from rclpy.qos import ReliabilityPolicy
 
-    rig.start(parameters={"output.reliability": "best_effort"}, ready=False)
+    rig.start(parameters={"output.qos": "sensor_data"}, ready=False)
     rig.wait_phase("active")
     found = {}
     for topic in ("output/image", "output/entities"):

@@ -49,7 +49,7 @@ def test_the_reference_is_made_from_the_declarations():
 def test_defaults_are_valid_and_reach_their_groups():
     parameters = build({})
     assert parameters.autostart is True
-    assert parameters.input.thermal.depth == 5
+    assert parameters.input.thermal.qos == "sensor_data"
     assert parameters.sync.max_gap == 0.05
     assert parameters.thermal.fixed_range is None
     assert parameters == build(defaults())
@@ -93,8 +93,8 @@ def test_arrays_of_names_and_factors():
         ({"model.runtime": "onnx"}, ["model.runtime", "'onnx'", "auto, torch, openvino"]),
         ({"model.precision": "int8"}, ["model.precision", "'int8'", "float32, bfloat16"]),
         ({"model.warm_up_width": 10}, ["model.warm_up_width", "at least 64"]),
-        ({"input.thermal.reliability": "Best"}, ["input.thermal.reliability", "best_effort"]),
-        ({"input.visible.depth": 0}, ["input.visible.depth", "1 to 1000"]),
+        ({"input.thermal.qos": "best_effort"}, ["input.thermal.qos", "sensor_data, reliable"]),
+        ({"input.visible.depth": -1}, ["input.visible.depth", "0 to 1000"]),
         ({"sync.policy": "approximate_time"}, ["sync.policy", "message_filters", "nearest"]),
         ({"sync.policy": "exact_time"}, ["sync.policy", "nearest"]),
         ({"sync.policy": "x"}, ["sync.policy", "'x'"]),
@@ -155,7 +155,7 @@ def test_a_bad_value_is_refused_with_its_name_value_and_what_was_expected(values
 
 def test_all_problems_are_told_at_once():
     with pytest.raises(ConfigError) as refusal:
-        build({"sync.max_gap": -1.0, "output.depth": 0, "model.device": "tpu"})
+        build({"sync.max_gap": -1.0, "output.depth": -1, "model.device": "tpu"})
     assert len(str(refusal.value).splitlines()) == 3
 
 

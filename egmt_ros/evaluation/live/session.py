@@ -108,7 +108,7 @@ class _Session(LiveProcesses):
         self._parameters = dict(options.parameters)
         if warning:
             for side in ("thermal", "visible"):
-                self._parameters.setdefault(f"input.{side}.reliability", "reliable")
+                self._parameters.setdefault(f"input.{side}.qos", "reliable")
         self._topics = {
             "thermal": options.thermal_topic,
             "visible": options.visible_topic,

@@ -56,7 +56,7 @@ class InputSource:
             if matched is not None and matched < publishers:
                 message += (
                     f", {publishers - matched} of them with a QoS that ours does not fit: check"
-                    f" input.{self._side}.reliability"
+                    f" input.{self._side}.qos"
                 )
             return WARN, message
         rejected = report.fresh.get(f"{self._side}.rejected", 0)
