@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import signal
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
 
+from egmt_ros.ros.launch_plan import ARGUMENTS
+
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "launch" / "fusion.launch.py"
-ARGUMENTS = {
+NAMES = {
     "params_file",
     "namespace",
     "node_name",
@@ -33,38 +33,11 @@ ARGUMENTS = {
 }
 
 
-IMPORTS = {
-    "launch": ["LaunchDescription"],
-    "launch.actions": ["DeclareLaunchArgument", "LogInfo", "OpaqueFunction"],
-    "launch.substitutions": ["LaunchConfiguration"],
-    "launch_ros": [],
-    "launch_ros.actions": ["Node"],
-    "launch_ros.parameter_descriptions": ["ParameterValue"],
-}
-
-
-def declared():
-    """Keyword arguments of each DeclareLaunchArgument, by its name, from the syntax tree."""
-    found = {}
-    for node in ast.walk(ast.parse(FILE.read_text())):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "DeclareLaunchArgument":
-            keywords = {item.arg: item.value for item in node.keywords}
-            found[ast.literal_eval(node.args[0])] = keywords
-    return found
-
-
 def test_all_arguments_are_declared_with_a_description_and_a_default():
-    arguments = declared()
-    assert set(arguments) == ARGUMENTS
-    for name, keywords in arguments.items():
-        assert len(ast.literal_eval(keywords["description"])) > 10, name
-        assert "default_value" in keywords, name
-
-
-def test_an_argument_for_a_parameter_or_topic_defaults_to_empty():
-    arguments = declared()
-    for name in ARGUMENTS - {"params_file", "node_name"}:
-        assert ast.literal_eval(arguments[name]["default_value"]) == "", name
+    assert set(ARGUMENTS) == NAMES
+    for name, declared in ARGUMENTS.items():
+        assert len(declared["description"]) > 10, name
+        assert set(declared) - {"choices"} == {"default_value", "description"}, name
 
 
 @pytest.fixture
@@ -82,16 +55,15 @@ def installed(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def launched(installed):
-    """Returns what the launch file starts with some arguments (needs launch_ros)."""
+def launched_by(installed):
+    """Returns the nodes that a launch file starts with some arguments (needs launch_ros)."""
     from launch import LaunchContext
     from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-    spec = importlib.util.spec_from_file_location("fusion_launch", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def start(**arguments):
+    def start(file, **arguments):
+        spec = importlib.util.spec_from_file_location("launch_file", FILE.with_name(file))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
         context = LaunchContext()
         context.launch_configurations.update(arguments)
         started = []
@@ -102,37 +74,23 @@ def launched(installed):
                 started += entity.execute(context)
         from launch_ros.actions import Node
 
-        (node,) = [action for action in started if isinstance(action, Node)]
-        node._perform_substitutions(context)
-        return node, context
+        nodes = [action for action in started if isinstance(action, Node)]
+        for node in nodes:
+            node._perform_substitutions(context)
+        return nodes, context
 
     return start
 
 
-def test_a_params_file_that_is_not_there_is_refused(monkeypatch, tmp_path):
-    class Argument:
-        def __init__(self, name):
-            self._name = name
+@pytest.fixture
+def launched(launched_by):
+    """Returns the node of fusion.launch.py."""
 
-        def perform(self, context):
-            return context.get(self._name, "")
+    def start(**arguments):
+        (node,), context = launched_by("fusion.launch.py", **arguments)
+        return node, context
 
-    try:
-        import launch_ros.actions  # noqa: F401
-    except ImportError:  # what the file imports, without what it would start
-        for name, members in IMPORTS.items():
-            module = types.ModuleType(name)
-            vars(module).update(dict.fromkeys(members, dict))
-            monkeypatch.setitem(sys.modules, name, module)
-    spec = importlib.util.spec_from_file_location("fusion_launch", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "LaunchConfiguration", Argument)
-    missing = tmp_path / "none.yaml"
-    with pytest.raises(FileNotFoundError) as refusal:
-        module._start({"params_file": str(missing)})
-    assert str(missing) in str(refusal.value)
-    assert "config/fusion.yaml" in str(refusal.value), "the remedy"
+    return start
 
 
 def command_of(node, context):
@@ -175,6 +133,38 @@ def test_arguments_become_remappings_and_parameters(launched):
     overrides = Path(command.split("--params-file ")[2].split()[0]).read_text()
     assert "model.device: cuda:1" in overrides
     assert "autostart: false" in overrides
+
+
+def test_multi_camera_starts_a_node_for_each_pair(launched_by):
+    cameras = ROOT / "config" / "multi_camera.yaml"
+    (front, rear), context = launched_by("multi_camera.launch.py", cameras=str(cameras))
+    assert (front.node_name, rear.node_name) == ("/front/egmt_fusion", "/rear/egmt_fusion")
+    assert ("~/input/thermal/image", "/front/thermal/image_raw") in front.expanded_remapping_rules
+    command = " ".join(command_of(rear, context))
+    overrides = Path(command.split("--params-file ")[2].split()[0]).read_text()
+    assert "sync.max_gap: 0.03" in overrides and "model.threads: 2" in overrides
+
+
+def test_replay_hands_its_arguments_on_to_fusion(installed, tmp_path):
+    from launch import LaunchContext
+    from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+
+    spec = importlib.util.spec_from_file_location("replay", FILE.with_name("replay.launch.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    context = LaunchContext()
+    context.launch_configurations.update({"bag": str(tmp_path), "rviz": "false"})
+    actions = []
+    for entity in module.generate_launch_description().entities:
+        if isinstance(entity, DeclareLaunchArgument):
+            entity.execute(context)
+        elif isinstance(entity, OpaqueFunction):
+            actions += entity.execute(context)
+    (include,) = [a for a in actions if isinstance(a, IncludeLaunchDescription)]
+    assert ("use_sim_time", "true") in include.launch_arguments
+    included = include.execute(context)[-1]
+    assert {argument.name for argument in included.get_launch_arguments()} == NAMES
+    assert {name for name, _ in include.launch_arguments} <= NAMES
 
 
 def test_the_dds_profile_is_set_unless_the_user_has_one(launched, monkeypatch):

@@ -16,7 +16,8 @@ import yaml
 
 from egmt_ros.errors import ConfigError
 from egmt_ros.ros import dds, launch_plan
-from egmt_ros.ros.launch_plan import NodePlan, read_camera_pairs
+from egmt_ros.ros.camera_pairs import read_camera_pairs, with_sim_time
+from egmt_ros.ros.launch_plan import NodePlan, plan_fusion
 
 ROOT = Path(__file__).resolve().parents[2]
 FUSION = ROOT / "config" / "fusion.yaml"
@@ -36,7 +37,7 @@ def written(tmp_path: Path):
 
 
 def test_the_example_gives_two_nodes() -> None:
-    front, rear = read_camera_pairs(ROOT / "config" / "multi_camera.yaml", FUSION)
+    front, rear = read_camera_pairs(ROOT / "config" / "multi_camera.yaml")
     assert front == NodePlan(
         namespace="/front",
         name="egmt_fusion",
@@ -56,10 +57,10 @@ def test_a_pair_counts_over_the_defaults(written, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").touch()
     defaults = {"respawn": True, "parameters": {"model.threads": 1, "sync.wait": 0.2}}
     own = {**PAIR, "respawn": False, "params_file": "own.yaml", "parameters": {"sync.wait": 0.3}}
-    (plan,) = read_camera_pairs(written({"defaults": defaults, "pairs": [own]}), FUSION)
+    (plan,) = read_camera_pairs(written({"defaults": defaults, "pairs": [own]}))
     assert not plan.respawn and plan.params_file == tmp_path / "own.yaml"
     assert plan.parameters == {"model.threads": 1, "sync.wait": 0.3}
-    (followed,) = launch_plan.with_sim_time((plan,), True)
+    (followed,) = with_sim_time((plan,), True)
     assert followed.parameters == {**plan.parameters, "use_sim_time": True}
 
 
@@ -84,13 +85,13 @@ def test_a_pair_counts_over_the_defaults(written, tmp_path: Path) -> None:
 )
 def test_what_is_wrong_with_a_file_is_named(written, content: object, says: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        read_camera_pairs(written(content), FUSION)
+        read_camera_pairs(written(content))
     assert says in str(refusal.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="none.yaml cannot be read"):
-        read_camera_pairs(tmp_path / "none.yaml", FUSION)
+        read_camera_pairs(tmp_path / "none.yaml")
 
 
 def test_the_player(tmp_path: Path) -> None:
@@ -128,6 +129,33 @@ def test_the_profile_is_set_where_it_lacks(room) -> None:
     assert launch_plan.dds_environment({"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"}) == ({}, "")
 
 
+NOTHING = {name: argument["default_value"] for name, argument in launch_plan.ARGUMENTS.items()}
+
+
+def test_fusion_takes_what_the_file_and_the_node_say_where_an_argument_is_empty() -> None:
+    plan = plan_fusion(NOTHING)
+    assert plan == NodePlan(namespace="", name="egmt_fusion", params_file=FUSION)
+    for name in set(NOTHING) - {"params_file", "node_name"}:
+        assert NOTHING[name] == "", name
+
+
+def test_arguments_of_fusion_become_names_parameters_and_remappings() -> None:
+    plan = plan_fusion({
+        **NOTHING, "namespace": "front", "device": "1", "autostart": "false", "respawn": "true",
+        "use_sim_time": "true", "visible_topic": "/v", "output_entities_topic": "labels",
+    })  # fmt: skip
+    assert plan.namespace == "front" and plan.respawn
+    assert plan.parameters == {"model.device": "1", "autostart": False, "use_sim_time": True}
+    assert plan.remappings == (("~/input/visible/image", "/v"), ("~/output/entities", "labels"))
+
+
+def test_a_file_of_parameters_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        plan_fusion({**NOTHING, "params_file": str(tmp_path / "none.yaml")})
+    assert str(tmp_path / "none.yaml") in str(refusal.value)
+    assert str(FUSION) in str(refusal.value), "the remedy"
+
+
 class Action:
     """Notes what it is made of."""
 
@@ -137,7 +165,7 @@ class Action:
 
 
 STAND_INS = {
-    "launch": ["LaunchDescription"],
+    "launch": ["Action", "LaunchContext", "LaunchDescription"],
     "launch.actions": [
         "DeclareLaunchArgument", "ExecuteProcess", "IncludeLaunchDescription", "LogInfo",
         "OpaqueFunction", "TimerAction",
@@ -169,6 +197,8 @@ def started(monkeypatch: pytest.MonkeyPatch, room):
             setattr(module, member, type(member, (Action,), {}))
         monkeypatch.setitem(sys.modules, name, module)
     sys.modules["launch.substitutions"].LaunchConfiguration = LaunchConfiguration
+    shared = "egmt_ros.ros.launch_actions"  # is to see the stand-ins, and nobody else with it
+    sys.modules.pop(shared, None)
 
     def start(file: str, **arguments: str) -> dict[str, list[Action]]:
         path = ROOT / "launch" / file
@@ -190,7 +220,8 @@ def started(monkeypatch: pytest.MonkeyPatch, room):
             found.setdefault(type(action).__name__, []).append(action)
         return found
 
-    return start
+    yield start
+    sys.modules.pop(shared, None)
 
 
 def test_multi_camera_starts_a_process_for_each_pair(started) -> None:
