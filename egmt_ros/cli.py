@@ -25,7 +25,7 @@ COMMANDS = {
     "annotate": ("egmt_ros.entities.annotate_command", "make captions, entities and annotations"),
     "train": ("egmt_ros.training.train_command", "train a network"),
     "evaluate": ("egmt_ros.evaluation.evaluate_command", "measure fused images and labels"),
-    "bench": ("egmt_ros.evaluation.bench.bench_command", "time the engine"),
+    "bench": ("egmt_ros.evaluation.bench.bench_command", "time the engine and the node"),
     "doctor": ("egmt_ros.ros.doctor_command", "check this machine and the running node"),
     "bag": ("egmt_ros.evaluation.bags.bag_command", "make and look at bags"),
 }

@@ -1,1 +1,1 @@
-"""Time and memory of the engine: `egmt bench`."""
+"""Time and memory of engine and node: `egmt bench`."""
