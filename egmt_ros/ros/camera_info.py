@@ -10,6 +10,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from egmt_ros.pipeline.pairing import Side
 from egmt_ros.ros import qos
+from egmt_ros.ros.qos_watch import QosWatch
 from egmt_ros.ros.throttle import LogThrottle
 
 
@@ -24,25 +25,33 @@ class CameraInfoRelay:
         reference: The camera whose geometry the fused image has.
         profile: QoS of the publisher.
         throttle: For the warning about sizes that differ.
+        watch: Makes both.
     """
 
     def __init__(
-        self, node: LifecycleNode, reference: Side, profile: QoSProfile, throttle: LogThrottle
+        self,
+        node: LifecycleNode,
+        reference: Side,
+        profile: QoSProfile,
+        throttle: LogThrottle,
+        watch: QosWatch,
     ) -> None:
         self._node = node
+        self._watch = watch
         self._throttle = throttle
         self._newest: CameraInfo | None = None
         topic = f"~/input/{reference.value}/camera_info"
         self._topic = node.resolve_topic_name(topic)
-        self._publisher = node.create_lifecycle_publisher(
-            CameraInfo, "~/output/camera_info", profile
+        self._publisher = watch.publisher(
+            CameraInfo, "~/output/camera_info", profile, status="outputs", parameter="output.qos"
         )
         try:
-            self._subscription = node.create_subscription(
-                CameraInfo, topic, self._on_camera_info, qos.camera_info()
+            self._subscription = watch.subscribe(
+                CameraInfo, topic, self._on_camera_info, qos.camera_info(),
+                status=f"{reference.value} input", parameter="",
             )
         except Exception:
-            node.destroy_lifecycle_publisher(self._publisher)
+            watch.destroy(self._publisher)
             raise
 
     def _on_camera_info(self, message: CameraInfo) -> None:
@@ -73,5 +82,5 @@ class CameraInfoRelay:
 
     def destroy(self) -> None:
         """Remove subscription and publisher from the node."""
-        self._node.destroy_subscription(self._subscription)
-        self._node.destroy_lifecycle_publisher(self._publisher)
+        self._watch.destroy(self._subscription)
+        self._watch.destroy(self._publisher)

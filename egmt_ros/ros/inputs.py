@@ -20,6 +20,7 @@ from egmt_ros.ros.diagnostics import InputState, NodeState
 from egmt_ros.ros.lifecycle import SteadyAlarm, matched_publishers
 from egmt_ros.ros.parameters import InputParameters, SyncParameters
 from egmt_ros.ros.processing import make_pairer
+from egmt_ros.ros.qos_watch import QosWatch
 from egmt_ros.ros.throttle import LogThrottle
 
 
@@ -39,8 +40,10 @@ class Inputs:
         state: NodeState,
         throttle: LogThrottle,
         steady: Clock,
+        watch: QosWatch,
     ) -> None:
         self._node = node
+        self._watch = watch
         self._state = state
         self._throttle = throttle
         self._subscribers: dict[Side, object] = {}
@@ -53,17 +56,19 @@ class Inputs:
         for side, wanted in (
             (Side.THERMAL, parameters.thermal), (Side.VISIBLE, parameters.visible)
         ):
-            self._subscribers[side] = self._node.create_subscription(
+            self._subscribers[side] = self._watch.subscribe(
                 Image,
                 f"~/input/{side.value}/image",
                 functools.partial(self._on_image, side),
                 qos.stream(wanted.qos, wanted.depth),
+                status=f"{side.value} input",
+                parameter=f"input.{side.value}.qos",
             )
 
     def unsubscribe(self) -> None:
         """Receive no more."""
         for subscription in self._subscribers.values():
-            self._node.destroy_subscription(subscription)
+            self._watch.destroy(subscription)
         self._subscribers.clear()
 
     def open(self, sync: SyncParameters, mailbox: Mailbox[Pair]) -> None:

@@ -37,6 +37,7 @@ from egmt_ros.ros.outputs import Outputs
 from egmt_ros.ros.parameter_store import ParameterStore
 from egmt_ros.ros.parameters import FusionParameters
 from egmt_ros.ros.processing import Engine, EngineFactory, load_engine
+from egmt_ros.ros.qos_watch import QosWatch
 from egmt_ros.ros.steering import (
     check_emphasis,
     load_text_encoder,
@@ -82,7 +83,10 @@ class FusionNode(LifecycleNode):
         self._state = NodeState(worker_lives=lambda: self._fusing.alive)
         self._account = FrameAccount()
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._inputs = Inputs(self, self._account, self._state, self._throttle, self._steady)
+        self._qos_watch = QosWatch(self, self._on_qos_conflict)
+        self._inputs = Inputs(
+            self, self._account, self._state, self._throttle, self._steady, self._qos_watch
+        )
         self._fusing = Fusing(
             account=self._account, state=self._state, inputs=self._inputs.states,
             logger=self.get_logger(), throttle=self._throttle, context_ok=self.context.ok,
@@ -111,6 +115,8 @@ class FusionNode(LifecycleNode):
             {side.value: state for side, state in self._inputs.states.items()},
             self._account_by_name,
         )
+        for status in ("thermal input", "visible input", "outputs"):
+            self._diagnostics.add(status, self._qos_watch.source(status))
         self._diagnostics_thread = DiagnosticsThread(
             self._publish_diagnostics,
             lambda: self._parameter_store.current.diagnostics.period,
@@ -218,7 +224,7 @@ class FusionNode(LifecycleNode):
                 "warm_up_ms": "" if warm_up_ms is None else warm_up_ms,
             }
             self._model = model
-            self._outputs = Outputs(self, parameters.output, self._throttle)
+            self._outputs = Outputs(self, parameters.output, self._throttle, self._qos_watch)
             self._engine = engine
             self._inputs.subscribe(parameters.input)
         except Exception:
@@ -363,6 +369,10 @@ class FusionNode(LifecycleNode):
         return Adopted(self._fusing.go_on_with(new, self._model, parameters), warnings)
 
     # Diagnostics ----------------------------------------------------------------------------
+
+    def _on_qos_conflict(self, topic: str, sentence: str) -> None:
+        self._throttle.warning(self.get_logger(), ("qos", topic), sentence)
+        self._diagnostics_thread.wake()
 
     def _publish_diagnostics(self) -> None:
         with self._diagnostics_lock:

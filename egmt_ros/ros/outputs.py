@@ -16,6 +16,7 @@ from egmt_ros.ros import messages, qos
 from egmt_ros.ros.camera_info import CameraInfoRelay
 from egmt_ros.ros.messages import ModelIdentity
 from egmt_ros.ros.parameters import EntityParameters, OutputParameters
+from egmt_ros.ros.qos_watch import QosWatch
 from egmt_ros.ros.throttle import LogThrottle
 
 
@@ -27,7 +28,11 @@ class Outputs:
     """
 
     def __init__(
-        self, node: LifecycleNode, parameters: OutputParameters, throttle: LogThrottle
+        self,
+        node: LifecycleNode,
+        parameters: OutputParameters,
+        throttle: LogThrottle,
+        watch: QosWatch,
     ) -> None:
         stream = qos.stream(parameters.qos, parameters.depth)
         self._node = node
@@ -36,12 +41,15 @@ class Outputs:
         with ExitStack() as made:  # one that cannot be made takes the earlier ones with it
 
             def create(kind: type, topic: str, profile: QoSProfile) -> LifecyclePublisher:
-                publisher = node.create_lifecycle_publisher(kind, topic, profile)
-                made.callback(node.destroy_lifecycle_publisher, publisher)
+                publisher = watch.publisher(
+                    kind, topic, profile, status="outputs",
+                    parameter="output.qos" if profile is stream else "",
+                )
+                made.callback(watch.destroy, publisher)
                 return publisher
 
             self._image = create(Image, "~/output/image", stream)
-            self._camera_info = CameraInfoRelay(node, self._reference, stream, throttle)
+            self._camera_info = CameraInfoRelay(node, self._reference, stream, throttle, watch)
             made.callback(self._camera_info.destroy)
             self._entities = create(EntityLabelArray, "~/output/entities", labels)
             self._vocabulary = create(EntityVocabulary, "~/output/vocabulary", qos.latched())
