@@ -1,12 +1,29 @@
-"""Percentiles over the last measurements."""
+"""How long a pair took, and percentiles over the last measurements."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+
+
+class PairTiming(NamedTuple):
+    """Of one published pair, ms.
+
+    Attributes:
+        processing_time_ms: From the start of its work until the result was there.
+        pipeline_latency_ms: From its release by the pairing until it was published.
+        pair_gap_ms: Distance of its two stamps, corrected by the offsets.
+        cyclic_time_ms: From the publishing of the pair before; None for the first.
+    """
+
+    processing_time_ms: float
+    pipeline_latency_ms: float
+    pair_gap_ms: float
+    cyclic_time_ms: float | None
 
 
 class SlidingPercentiles:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from egmt_ros.pipeline.thermal import ThermalRange
+
 
 @dataclass(frozen=True)
 class Region:
@@ -60,6 +62,21 @@ class ThermalReading:
     lines_repaired: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """The registered images that were fused; of a camera that is missing None.
+
+    Attributes:
+        thermal: (H, W) uint8, uint16 or float32.
+        range: Its values that are black and white.
+        visible: (H, W, 3) uint8 BGR or (H, W) uint8.
+    """
+
+    thermal: np.ndarray | None
+    range: ThermalRange | None
+    visible: np.ndarray | None
+
+
 @dataclass(frozen=True)
 class FusionResult:
     """Result of fusing one pair.
@@ -74,6 +91,7 @@ class FusionResult:
         attention_cell: Side of an attention cell, pixels.
         timings: Stage -> milliseconds: "prepare", "network", "finish".
         thermal: What the thermal image says besides; None: nobody looked.
+        sources: What was fused, for looking at; None: not kept.
     """
 
     image: np.ndarray
@@ -83,3 +101,4 @@ class FusionResult:
     attention_cell: int
     timings: dict[str, float]
     thermal: ThermalReading | None = None
+    sources: Sources | None = None

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.pipeline.intake import settle_pair
+from egmt_ros.pipeline.latency import PairTiming
 from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.ros.diagnostics import InputState, NodeState
 from egmt_ros.ros.messages import ModelIdentity
@@ -64,6 +65,7 @@ class FusionJob:
         self._logger = logger
         self._throttle = throttle
         self._context_ok = context_ok
+        self._last_published: int | None = None
         self.abandoned = False
         self.size: tuple[int, int] | None = None
 
@@ -100,7 +102,8 @@ class FusionJob:
         self._outputs.publish_result(result, pair, work.model, work.entities)
         published = time.monotonic_ns()
         settle_pair(pair, Outcome.FUSED)
-        self._measure(pair, start, processed, published)
+        timing = self._measure(pair, start, processed, published)
+        self._outputs.publish_debug(result, pair, work.model, work.entities, timing)
 
     def fail(self, pair: Pair, error: Exception) -> None:
         """The engine or a publisher raised: count it and go on."""
@@ -128,14 +131,20 @@ class FusionJob:
             self._logger, (error.side, error.reason), f"{who} rejected: {error}"
         )
 
-    def _measure(self, pair: Pair, start: int, processed: int, published: int) -> None:
+    def _measure(self, pair: Pair, start: int, processed: int, published: int) -> PairTiming:
+        last, self._last_published = self._last_published, published
+        timing = PairTiming(
+            processing_time_ms=(processed - start) / MILLISECOND,
+            pipeline_latency_ms=(published - pair.released) / MILLISECOND,
+            pair_gap_ms=pair.gap / MILLISECOND,
+            cyclic_time_ms=None if last is None else (published - last) / MILLISECOND,
+        )
         state = self._state
-        processing_ms = (processed - start) / MILLISECOND
-        latency_ms = (published - pair.released) / MILLISECOND
-        gap_ms = pair.gap / MILLISECOND
-        state.processing_ms.add(processing_ms)
-        state.latency_ms.add(latency_ms)
+        state.processing_ms.add(timing.processing_time_ms)
+        state.latency_ms.add(timing.pipeline_latency_ms)
         state.wait_ms.add(pair.waited / MILLISECOND)
-        state.gap_ms.add(gap_ms)
+        state.gap_ms.add(timing.pair_gap_ms)
+        if timing.cyclic_time_ms is not None:
+            state.cyclic_ms.add(timing.cyclic_time_ms)
         state.pairs += 1
-        self._outputs.publish_timing(processing_ms, latency_ms, gap_ms)
+        return timing

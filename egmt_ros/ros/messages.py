@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,14 +72,6 @@ def label_array(
             another one a label has a region only if it reaches both thresholds: the engine looks
             for regions by the entity's own.
     """
-    own_thresholds = entities.threshold < 0.0
-    labels = []
-    for label in result.labels:
-        if len(labels) == entities.max_labels:
-            break
-        present = label.present if own_thresholds else label.score >= entities.threshold
-        if present or entities.publish_all:
-            labels.append(_label(label, present))
     height, width = result.image.shape[:2]
     thermal = result.thermal
     return EntityLabelArray(
@@ -89,23 +82,39 @@ def label_array(
         height=height,
         model_id=model.model_id,
         vocabulary_hash=model.vocabulary_hash,
-        threshold=math.nan if own_thresholds else entities.threshold,
+        threshold=math.nan if entities.threshold < 0.0 else entities.threshold,
         mode=EntityLabelArray.FUSED,
         thermal_min_celsius=math.nan if thermal is None else thermal.min_celsius,
         thermal_max_celsius=math.nan if thermal is None else thermal.max_celsius,
-        labels=labels,
+        labels=[_label(label) for label in shown(result, entities)],
     )
 
 
-def _label(label: EntityLabel, present: bool) -> EntityLabelMessage:
+def shown(result: FusionResult, entities: EntityParameters) -> list[EntityLabel]:
+    """The labels of a result that the parameters have published, best first.
+
+    `present` is by `entities.threshold`.
+    """
+    labels = []
+    for label in result.labels:
+        if len(labels) == entities.max_labels:
+            break
+        if entities.threshold >= 0.0:
+            label = dataclasses.replace(label, present=label.score >= entities.threshold)
+        if label.present or entities.publish_all:
+            labels.append(label)
+    return labels
+
+
+def _label(label: EntityLabel) -> EntityLabelMessage:
     message = EntityLabelMessage(
         index=label.index,
         name=label.name,
         score=float(label.score),
-        present=bool(present),
+        present=bool(label.present),
         thermal_share=float(label.thermal_share),
     )
-    if present and label.region is not None:
+    if label.present and label.region is not None:
         message.region_source = EntityLabelMessage.REGION_ATTENTION
         message.region_mass = float(label.region_mass)
         message.region = RegionOfInterest(

@@ -8,12 +8,14 @@ from egmt_msgs.msg import EntityAttention, EntityLabelArray, EntityVocabulary
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
-from std_msgs.msg import Float64
+from std_msgs.msg import Header
 
+from egmt_ros.pipeline.latency import PairTiming
 from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.pipeline.results import FusionResult
 from egmt_ros.ros import messages, qos
 from egmt_ros.ros.camera_info import CameraInfoRelay
+from egmt_ros.ros.debug_outputs import DebugOutputs
 from egmt_ros.ros.messages import ModelIdentity
 from egmt_ros.ros.parameters import EntityParameters, OutputParameters
 from egmt_ros.ros.qos_watch import QosWatch
@@ -54,9 +56,7 @@ class Outputs:
             self._entities = create(EntityLabelArray, "~/output/entities", labels)
             self._vocabulary = create(EntityVocabulary, "~/output/vocabulary", qos.latched())
             self._attention = create(EntityAttention, "~/output/attention", stream)
-            self._processing = create(Float64, "~/debug/processing_time_ms", qos.debug())
-            self._latency = create(Float64, "~/debug/pipeline_latency_ms", qos.debug())
-            self._gap = create(Float64, "~/debug/pair_gap_ms", qos.debug())
+            self._debug = DebugOutputs(create, node.get_logger(), throttle)
             self._made = made.pop_all()
 
     def publish_vocabulary(self, model: ModelIdentity) -> None:
@@ -69,7 +69,7 @@ class Outputs:
     ) -> None:
         """Image and labels always, camera_info once known, attention while subscribed to."""
         thermal, visible = pair.thermal.payload.header, pair.visible.payload.header
-        header = visible if self._reference is Side.VISIBLE else thermal
+        header = self._header(pair)
         image = messages.fused_image(result, header)
         self._image.publish(image)
         self._camera_info.publish_beside(image)
@@ -86,15 +86,21 @@ class Outputs:
         if self._attention.get_subscription_count():
             self._attention.publish(messages.attention(result.attention, header, model))
 
-    def publish_timing(self, processing_ms: float, latency_ms: float, gap_ms: float) -> None:
-        """The timing topics, in ms, each while someone subscribes to it."""
-        for publisher, value in (
-            (self._processing, processing_ms),
-            (self._latency, latency_ms),
-            (self._gap, gap_ms),
-        ):
-            if publisher.get_subscription_count():
-                publisher.publish(Float64(data=value))
+    def publish_debug(
+        self,
+        result: FusionResult,
+        pair: Pair,
+        model: ModelIdentity,
+        entities: EntityParameters,
+        timing: PairTiming,
+    ) -> None:
+        """What is under ~/debug, each topic while someone subscribes to it."""
+        self._debug.publish(result, self._header(pair), model, entities, timing)
+
+    def _header(self, pair: Pair) -> Header:
+        """That of the reference camera's image."""
+        frame = pair.visible if self._reference is Side.VISIBLE else pair.thermal
+        return frame.payload.header
 
     def destroy(self) -> None:
         """Remove all of them from the node."""

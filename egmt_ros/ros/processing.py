@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from egmt_ros.errors import EgmtError, InputError
 from egmt_ros.pipeline.pairing import NearestPairer, Pair, Side
-from egmt_ros.pipeline.results import FusionResult
+from egmt_ros.pipeline.results import FusionResult, Sources
 from egmt_ros.pipeline.text_encoder import TextEncoder
 from egmt_ros.pipeline.thermal import ThermalRangeEstimator
 from egmt_ros.pipeline.thermal_encoding import ThermalEncoding
@@ -116,7 +116,8 @@ class FrameProcessor:
         return other
 
     def process(self, pair: Pair) -> FusionResult:
-        """Fuse a pair; the result has what was read from the thermal image (`thermal`).
+        """Fuse a pair; the result has what was read from the thermal image (`thermal`) and
+        what was fused (`sources`).
 
         Raises:
             PairRejected: the images cannot be used (what the engine raises itself goes through).
@@ -130,7 +131,8 @@ class FrameProcessor:
             thermal, visible = registered.thermal, registered.visible
             result = self._engine.fuse(thermal, visible, frame.range, self._weights)
             image = registered.complete(result.image)
-        return dataclasses.replace(result, image=image, thermal=frame.reading)
+        sources = Sources(thermal, frame.range, visible)
+        return dataclasses.replace(result, image=image, thermal=frame.reading, sources=sources)
 
 
 @contextmanager

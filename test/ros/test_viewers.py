@@ -13,7 +13,8 @@ from egmt_ros.resources import config_path
 
 NODE = "egmt_fusion"
 INPUTS = {f"/{NODE}/input/{side}/image" for side in ("thermal", "visible")}
-TOPICS = INPUTS | {topic.name for topic in output_topics(NODE).values()}
+DEBUG = f"/{NODE}/debug/image"
+TOPICS = INPUTS | {DEBUG} | {topic.name for topic in output_topics(NODE).values()}
 
 
 def texts(value: object) -> Iterator[str]:
@@ -32,7 +33,7 @@ def topics_in(value: object) -> set[str]:
 
 def test_rviz_shows_the_fused_image_and_the_inputs() -> None:
     layout = yaml.safe_load(config_path("egmt.rviz").read_text(encoding="utf-8"))
-    assert topics_in(layout) == INPUTS | {f"/{NODE}/output/image"}
+    assert topics_in(layout) == INPUTS | {DEBUG, f"/{NODE}/output/image"}
     displays = layout["Visualization Manager"]["Displays"]
     names = [display["Name"] for display in displays]
     assert len(set(names)) == len(names) and set(names) <= set(layout["Window Geometry"])
@@ -45,7 +46,7 @@ def test_foxglove_shows_images_entities_diagnostics_and_latency() -> None:
     shown = topics_in(layout["configById"])
     assert shown <= TOPICS
     assert shown >= INPUTS | {
-        f"/{NODE}/output/image", f"/{NODE}/output/entities", "/diagnostics",
+        f"/{NODE}/output/image", f"/{NODE}/output/entities", DEBUG, "/diagnostics",
     }  # fmt: skip
     panels = {text for text in texts(layout["layout"]) if "!" in text}
     assert panels == set(layout["configById"]), "every panel has its place"

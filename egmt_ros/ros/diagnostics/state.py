@@ -84,5 +84,6 @@ class NodeState:
     processing_ms: SlidingPercentiles = field(default_factory=SlidingPercentiles)
     latency_ms: SlidingPercentiles = field(default_factory=SlidingPercentiles)
     wait_ms: SlidingPercentiles = field(default_factory=SlidingPercentiles)
+    cyclic_ms: SlidingPercentiles = field(default_factory=SlidingPercentiles)
     gap_ms: SlidingPercentiles = field(default_factory=SlidingPercentiles)
     model: Mapping[str, object] = field(default_factory=dict)
