@@ -64,6 +64,7 @@ setup(
         "egmt_ros.evaluation.fusion",
         "egmt_ros.evaluation.labels",
         "egmt_ros.evaluation.live",
+        "egmt_ros.evaluation.registration",
         "egmt_ros.evaluation.report",
         "egmt_ros.evaluation.robustness",
         "egmt_ros.evaluation.scene",

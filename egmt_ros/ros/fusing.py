@@ -10,6 +10,7 @@ from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.pipeline.intake import settle_pair
 from egmt_ros.pipeline.mailbox import Mailbox
 from egmt_ros.pipeline.pairing import Pair, Side
+from egmt_ros.pipeline.registration.plane import CameraPair
 from egmt_ros.pipeline.worker import Worker
 from egmt_ros.ros.diagnostics import InputState, NodeState
 from egmt_ros.ros.job import FusionJob, Work
@@ -32,6 +33,7 @@ class Fusing:
     Args:
         state, inputs: What the diagnostics tell.
         context_ok: Whether the node's context is still valid.
+        cameras: What is known of both cameras, for registration.mode camera_info.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Fusing:
         logger: object,
         throttle: LogThrottle,
         context_ok: Callable[[], bool],
+        cameras: Callable[[], CameraPair],
     ) -> None:
         self._account = account
         self._state = state
@@ -50,6 +53,7 @@ class Fusing:
         self._logger = logger
         self._throttle = throttle
         self._context_ok = context_ok
+        self._cameras = cameras
         self._worker: Worker[Pair] | None = None
         self._stuck: Worker[Pair] | None = None  # the last one that did not end in time
         self._mailbox: Mailbox[Pair] | None = None
@@ -92,7 +96,7 @@ class Fusing:
         self, engine: Engine, model: ModelIdentity, parameters: FusionParameters, outputs: Outputs
     ) -> None:
         """Handle the pairs of a new mailbox."""
-        self._work = _make_work(engine, model, parameters)
+        self._work = self._make_work(engine, model, parameters)
         self._job = FusionJob(
             work=self._work, outputs=outputs, account=self._account, state=self._state,
             inputs=self._inputs, logger=self._logger, throttle=self._throttle,
@@ -123,7 +127,7 @@ class Fusing:
         """
         if self._worker is not None:
             like = None if anew else self._work
-            work = self._work = _make_work(engine, model, parameters, like)
+            work = self._work = self._make_work(engine, model, parameters, like)
             return self._worker.do_between(lambda job=self._job: job.go_on_with(work))
         idle: Future[None] = Future()
         idle.cancel() if self.occupied else idle.set_result(None)
@@ -149,21 +153,21 @@ class Fusing:
         """Forget the size of the last image."""
         self._size = None
 
-
-def _make_work(
-    engine: Engine,
-    model: ModelIdentity,
-    parameters: FusionParameters,
-    like: Work | None = None,
-) -> Work:
-    """What the job needs of engine and parameters; `like` has the memory to go on with."""
-    weights = emphasis_weights(engine, parameters.entities)
-    processor = (
-        FrameProcessor(engine, parameters, weights)
-        if like is None
-        else like.processor.replaced(engine, weights)
-    )
-    return Work(processor, model, parameters.entities)
+    def _make_work(
+        self,
+        engine: Engine,
+        model: ModelIdentity,
+        parameters: FusionParameters,
+        like: Work | None = None,
+    ) -> Work:
+        """What the job needs of engine and parameters; `like` has the memory to go on with."""
+        weights = emphasis_weights(engine, parameters.entities)
+        processor = (
+            FrameProcessor(engine, parameters, weights, self._cameras)
+            if like is None
+            else like.processor.replaced(engine, weights)
+        )
+        return Work(processor, model, parameters.entities)
 
 
 def _lives(worker: Worker[Pair] | None) -> bool:

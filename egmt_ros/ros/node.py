@@ -28,7 +28,9 @@ from std_srvs.srv import SetBool
 from egmt_ros.errors import ConfigError, EgmtError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.ros import qos
+from egmt_ros.ros.camera_geometry import CameraGeometry, check_pose_source
 from egmt_ros.ros.diagnostics import DiagnosticsBuilder, DiagnosticsThread, NodeState
+from egmt_ros.ros.diagnostics.registration import registration_source
 from egmt_ros.ros.fusing import Fusing
 from egmt_ros.ros.inputs import Inputs
 from egmt_ros.ros.lifecycle import RCLError, answer_refused_transitions
@@ -87,9 +89,11 @@ class FusionNode(LifecycleNode):
         self._inputs = Inputs(
             self, self._account, self._state, self._throttle, self._steady, self._qos_watch
         )
+        self._cameras = CameraGeometry(self)
         self._fusing = Fusing(
             account=self._account, state=self._state, inputs=self._inputs.states,
             logger=self.get_logger(), throttle=self._throttle, context_ok=self.context.ok,
+            cameras=self._cameras.pair,
         )
         try:
             self._parameter_store = ParameterStore(
@@ -117,6 +121,9 @@ class FusionNode(LifecycleNode):
         )
         for status in ("thermal input", "visible input", "outputs"):
             self._diagnostics.add(status, self._qos_watch.source(status))
+        self._diagnostics.add("registration", registration_source(
+            lambda: self._parameter_store.current.registration.mode, self._cameras.check_received
+        ))
         self._diagnostics_thread = DiagnosticsThread(
             self._publish_diagnostics,
             lambda: self._parameter_store.current.diagnostics.period,
@@ -226,6 +233,7 @@ class FusionNode(LifecycleNode):
             self._model = model
             self._outputs = Outputs(self, parameters.output, self._throttle, self._qos_watch)
             self._engine = engine
+            self._cameras.follow(parameters.registration)
             self._inputs.subscribe(parameters.input)
         except Exception:
             self._engine = engine
@@ -264,6 +272,7 @@ class FusionNode(LifecycleNode):
         """Back to unconfigured: no frame in flight, no subscription, no publisher, no model."""
         self._drain()
         self._inputs.unsubscribe()
+        self._cameras.close()
         if self._outputs is not None:
             self._publish_diagnostics()
             self._outputs.destroy()
@@ -313,11 +322,14 @@ class FusionNode(LifecycleNode):
 
     def _refuse_parameters(self, old: FusionParameters, new: FusionParameters) -> str | None:
         """What only the node can tell to be wrong with new values."""
-        if self._engine is not None and old.entities.emphasis != new.entities.emphasis:
-            try:
+        if self._engine is None:
+            return None
+        try:
+            if old.entities.emphasis != new.entities.emphasis:
                 check_emphasis(self._engine.names, new.entities)
-            except ConfigError as error:
-                return str(error)
+            check_pose_source(new.registration)
+        except ConfigError as error:
+            return str(error)
         return None
 
     def _on_parameters(self, old: FusionParameters, new: FusionParameters) -> None:
@@ -328,6 +340,8 @@ class FusionNode(LifecycleNode):
         if old.diagnostics != new.diagnostics:
             self._diagnostics_thread.wake()
         seeing = (old.thermal, old.registration) != (new.thermal, new.registration)
+        if self._engine is not None and old.registration != new.registration:
+            self._cameras.follow(new.registration)
         if self._engine is not None and (seeing or old.entities != new.entities):
             self._fusing.go_on_with(self._engine, self._model, new, anew=seeing)
         if old.sync != new.sync:

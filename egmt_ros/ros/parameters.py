@@ -11,7 +11,7 @@ import functools
 import math
 import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -21,6 +21,7 @@ from egmt_ros.errors import ConfigError
 from egmt_ros.pipeline.emphasis import parse_emphasis
 from egmt_ros.pipeline.pairing import Side
 from egmt_ros.pipeline.registration.homography import Homography, parse_homography
+from egmt_ros.pipeline.registration.plane import CameraPair, Pose, parse_pose
 from egmt_ros.pipeline.registration.register import MODES, Registration
 
 NANOSECONDS = 1_000_000_000
@@ -198,11 +199,22 @@ SPECS: tuple[Spec, ...] = (
     Spec("registration.mode", "none",
          "none: images are aligned and equal in size; scale: same field of view, the other image"
          " is resized to the reference; homography: the thermal image is warped into the visible"
-         " one, right at one distance only.",
+         " one, right at one distance only; camera_info: the same by both cameras' camera_info and"
+         " the pose between them.",
          choices=MODES),
     Spec("registration.homography", "",
          "From thermal to visible pixels: a YAML file of egmt calibrate, or nine numbers, row by"
          " row, '1 0 4.5 0 1 -2 0 0 1'; a file is read when this or another parameter is set."),
+    Spec("registration.translation", "",
+         "For mode camera_info: where the thermal camera is in the optical frame of the visible one"
+         " (x to the right, y down, z ahead), 'x y z', metres; empty, and rotation as well: from"
+         " tf."),
+    Spec("registration.rotation", "",
+         "For mode camera_info: how the thermal camera's optical frame is turned in that of the"
+         " visible one, a quaternion 'x y z w'; empty: not, or from tf."),
+    Spec("registration.depth", 10.0,
+         "For mode camera_info: distance along the visible camera's axis at which things are laid"
+         " over each other, metres.", 0.01, 1e6),
     Spec("output.reference", "visible",
          "Camera whose stamp, frame_id and size the fused image has.",
          choices=("visible", "thermal"), applies=_CONFIGURE),
@@ -312,10 +324,13 @@ class ThermalParameters:
 
 @dataclass(frozen=True)
 class RegistrationParameters:
-    """Group registration.*; `homography` is a file's path or nine numbers."""
+    """Group registration.*; `homography` is a file's path or nine numbers; depth in metres."""
 
     mode: str
     homography: str
+    translation: str
+    rotation: str
+    depth: float
 
     @functools.cached_property
     def warp(self) -> Homography | None:
@@ -330,6 +345,19 @@ class RegistrationParameters:
             return parse_homography(self.homography)
         except ConfigError as error:
             raise ConfigError(f"registration.homography: {error}") from error
+
+    def pose(self) -> Pose | None:
+        """Of the thermal camera in the visible one's frame; None: from tf, or not needed.
+
+        Raises:
+            ConfigError: it is not what was expected.
+        """
+        if self.mode != "camera_info":
+            return None
+        try:
+            return parse_pose(self.translation, self.rotation)
+        except ConfigError as error:
+            raise ConfigError(f"registration.{error}") from error
 
 
 @dataclass(frozen=True)
@@ -386,15 +414,20 @@ class FusionParameters:
     diagnostics: DiagnosticsParameters
 
 
-def make_registration(parameters: FusionParameters) -> Registration:
+def make_registration(
+    parameters: FusionParameters, cameras: Callable[[], CameraPair] | None = None
+) -> Registration:
     """What registration.* and output.reference ask for.
+
+    Args:
+        cameras: For mode camera_info, see Registration; None only to check the parameters.
 
     Raises:
         ConfigError: they do not fit together, or the homography cannot be used.
     """
-    registration = parameters.registration
+    wanted = parameters.registration
     reference = Side(parameters.output.reference)
-    return Registration(registration.mode, reference, registration.warp)
+    return Registration(wanted.mode, reference, wanted.warp, cameras, wanted.depth)
 
 
 def nanoseconds(seconds: float) -> int:
@@ -430,6 +463,7 @@ def build(values: Mapping[str, Any]) -> FusionParameters:
     problems.extend(_check_together(checked))
     parameters = _nest(FusionParameters, checked, "")
     try:
+        parameters.registration.pose()
         make_registration(parameters)
     except ConfigError as error:
         problems.append(f"parameter {error}")

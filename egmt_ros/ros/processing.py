@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from egmt_ros.errors import EgmtError, InputError
 from egmt_ros.pipeline.pairing import NearestPairer, Pair, Side
+from egmt_ros.pipeline.registration.plane import CameraPair
 from egmt_ros.pipeline.results import FusionResult, Sources
 from egmt_ros.pipeline.text_encoder import TextEncoder
 from egmt_ros.pipeline.thermal import ThermalRangeEstimator
@@ -101,13 +102,20 @@ class FrameProcessor:
         engine: Fuses.
         parameters: Of thermal images and registration.
         weights: How much each entity guides the fusion, from `engine.emphasis`; None: neutral.
+        cameras: What is known of both cameras, for registration.mode camera_info.
     """
 
-    def __init__(self, engine: Engine, parameters: FusionParameters, weights: Any = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        parameters: FusionParameters,
+        weights: Any = None,
+        cameras: Callable[[], CameraPair] | None = None,
+    ) -> None:
         self._engine = engine
         self._weights = weights
         self._reader = make_thermal_reader(parameters.thermal)
-        self._registration = make_registration(parameters)
+        self._registration = make_registration(parameters, cameras)
 
     def replaced(self, engine: Engine, weights: Any) -> FrameProcessor:
         """Another engine or emphasis with the same memory: the thermal range goes on smoothly."""

@@ -13,6 +13,13 @@ from egmt_ros.calibration.alignment import align
 from egmt_ros.calibration.points import fit_points, read_points
 from egmt_ros.cli import main
 from egmt_ros.errors import DataError
+from egmt_ros.evaluation.registration.known_warps import (
+    HEIGHT,
+    WIDTH,
+    displaced,
+    distance,
+    known_warp,
+)
 from egmt_ros.evaluation.scene.street import StreetScene
 from egmt_ros.pipeline.image_files import read_thermal, read_visible, to_grey
 from egmt_ros.pipeline.registration.edges import ImagePair
@@ -20,37 +27,12 @@ from egmt_ros.pipeline.registration.homography import read_homography
 from egmt_ros.pipeline.registration.residual import measure_residual
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-WIDTH, HEIGHT = 640, 480
 
 
 @cache
 def street(seed: int = 1, time_of_day: str = "night") -> ImagePair:
     scene = StreetScene(seed, WIDTH, HEIGHT, time_of_day)
     return ImagePair(scene.render_thermal(2.0), to_grey(scene.render_visible(2.0)))
-
-
-def known_warp(shift: tuple[float, float], scale: float, degrees: float) -> np.ndarray:
-    """(3, 3) from thermal to visible pixels, about the centre of the image."""
-    centre = (WIDTH - 1) / 2, (HEIGHT - 1) / 2
-    matrix = np.vstack([cv2.getRotationMatrix2D(centre, degrees, scale), [0, 0, 1]])
-    matrix[:2, 2] += shift
-    return matrix
-
-
-def displaced(
-    pair: ImagePair, matrix: np.ndarray, size: tuple[int, int] = (WIDTH, HEIGHT)
-) -> ImagePair:
-    """A registered pair, as a thermal camera would see it that the matrix maps to the visible."""
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return pair._replace(thermal=cv2.warpPerspective(pair.thermal, matrix, size, flags=flags))
-
-
-def distance(found: np.ndarray, expected: np.ndarray, size=(WIDTH, HEIGHT)) -> float:
-    """Mean distance in visible pixels, over the thermal image, between where two warps lead."""
-    y, x = np.mgrid[: size[1] : 20, : size[0] : 20]
-    points = np.stack([x.ravel(), y.ravel()], 1)[None].astype(float)
-    apart = cv2.perspectiveTransform(points, found) - cv2.perspectiveTransform(points, expected)
-    return float(np.hypot(*apart[0].T).mean())
 
 
 @pytest.mark.parametrize(

@@ -154,10 +154,8 @@ def test_diagnostics_go_on_while_the_model_loads(rig, fake_engine):
     ]
     assert phases.count("configuring") >= 3
     names = [status.name for status in rig.messages["diagnostics"][-1].status]
-    assert {
-        f"egmt_fusion: {name}"
-        for name in ("thermal input", "visible input", "pairing", "model", "outputs")
-    } <= set(names)
+    expected = ("thermal input", "visible input", "pairing", "model", "outputs", "registration")
+    assert {f"egmt_fusion: {name}" for name in expected} <= set(names)
     assert {s.hardware_id for s in rig.messages["diagnostics"][-1].status} == {"/egmt_fusion"}
 
 
@@ -326,7 +324,7 @@ def test_descriptors_tell_range_choices_and_meaning(rig):
     depth = rig.node.describe_parameter("output.depth")
     assert depth.integer_range[0].to_value == 1000
     assert rig.node.describe_parameter("registration.mode").additional_constraints == (
-        "none, scale, homography"
+        "none, scale, homography, camera_info"
     )
     assert rig.node.describe_parameter("autostart").read_only
     assert rig.node.get_parameter("output.depth").value == 0

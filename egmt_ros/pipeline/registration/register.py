@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,8 +12,11 @@ import numpy as np
 from egmt_ros.errors import ConfigError, InputError
 from egmt_ros.pipeline.pairing import Side
 from egmt_ros.pipeline.registration.homography import Homography, Size
+from egmt_ros.pipeline.registration.plane import CameraPair, plane_points
 
-MODES = ("none", "scale", "homography")
+MODES = ("none", "scale", "homography", "camera_info")
+WARPING = ("homography", "camera_info")
+"""Modes that lay the thermal image over the visible one."""
 SIZES_KEPT = 4
 """Pairs of image sizes whose tables are kept; a stream has one."""
 
@@ -52,13 +56,18 @@ class Registration:
         mode: `none`: the images are aligned, and must be equal in size; `scale`: both cameras see
             the same field of view, and the other image is resized to the reference's;
             `homography`: the thermal image is warped into the visible one, which is right for
-            things in one plane, at the distance at which it was calibrated.
+            things in one plane, at the distance at which it was calibrated; `camera_info`: the
+            same, by what is known of both cameras, for a plane at a given depth. The visible
+            image keeps its distortion, so that its own camera_info stays right for the fused one.
         reference: The camera whose image stays as it is.
         homography: From thermal to visible pixels; for the mode of that name.
+        cameras: Called for each pair of images: what is known of both cameras now, equal as long
+            as nothing changes; raises InputError while something is missing. For camera_info.
+        depth: Of the plane along the visible camera's axis, metres; for camera_info.
 
     Raises:
-        ConfigError: unknown mode, a homography without its mode or the other way round, or a
-            thermal reference with one.
+        ConfigError: unknown mode, one without what it needs, or a thermal reference with a mode
+            that warps the thermal image.
     """
 
     def __init__(
@@ -66,24 +75,28 @@ class Registration:
         mode: str = "none",
         reference: Side = Side.VISIBLE,
         homography: Homography | None = None,
+        cameras: Callable[[], CameraPair] | None = None,
+        depth: float = 10.0,
     ) -> None:
         if mode not in MODES:
             raise ConfigError(f"registration.mode is {mode!r}: expected one of {', '.join(MODES)}")
         self._mode = mode
         self._reference = Side(reference)
         self._homography = homography
-        if mode == "homography":
-            if homography is None:
-                raise ConfigError(
-                    "registration.mode is 'homography' and registration.homography is empty:"
-                    " expected a file of egmt calibrate, or nine numbers"
-                )
-            if self._reference is not Side.VISIBLE:
-                raise ConfigError(
-                    "registration.mode is 'homography' and output.reference is 'thermal':"
-                    " it warps the thermal image; set output.reference to visible"
-                )
+        self._cameras = cameras
+        self._depth = depth
+        if mode == "homography" and homography is None:
+            raise ConfigError(
+                "registration.mode is 'homography' and registration.homography is empty:"
+                " expected a file of egmt calibrate, or nine numbers"
+            )
+        if mode in WARPING and self._reference is not Side.VISIBLE:
+            raise ConfigError(
+                f"registration.mode is {mode!r} and output.reference is 'thermal':"
+                " it warps the thermal image; set output.reference to visible"
+            )
         self._tables = lru_cache(maxsize=SIZES_KEPT)(self._make_tables)
+        self._plane_tables = lru_cache(maxsize=SIZES_KEPT)(self._make_plane_tables)
 
     def apply(self, thermal: np.ndarray, visible: np.ndarray) -> RegisteredPair:
         """The images in the reference's size, channels and types as they were.
@@ -97,11 +110,14 @@ class Registration:
 
         Raises:
             InputError: the sizes differ and the mode is `none`, or are not those of the
-                homography, reason `size_mismatch`; the homography puts the thermal image beside
-                the visible one, reason `no_overlap`.
+                homography or camera_info, reason `size_mismatch`; the thermal image lies beside
+                the visible one, reason `no_overlap`; or what `cameras` raises.
         """
-        if self._mode == "homography":
-            tables = self._tables(_wh(thermal), _wh(visible))
+        if self._mode in WARPING:
+            if self._mode == "homography":
+                tables = self._tables(_wh(thermal), _wh(visible))
+            else:
+                tables = self._plane_tables(self._cameras(), _wh(thermal), _wh(visible))
             warped = cv2.remap(
                 thermal, tables.coarse, tables.fine, cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_REPLICATE,
@@ -135,19 +151,49 @@ class Registration:
                     "size_mismatch",
                 )
         x, y, w = sampling_points(homography.matrix, visible)
-        inside = (w > 0) & _within(x, thermal[0]) & _within(y, thermal[1])
-        if not inside.any():
+        tables = _tables_of(x, y, w > 0, thermal)
+        if tables is None:
             raise InputError(
                 f"registration.homography {homography.rows} puts the thermal image"
                 f" ({thermal[0]}x{thermal[1]}) beside the visible one ({visible[0]}x{visible[1]}):"
                 " expected them to overlap; does it map thermal to visible pixels, of these sizes?",
                 "no_overlap",
             )
-        # Points far outside would overflow the fixed-point tables.
-        x = np.clip(np.where(w > 0, x, -1), -1, thermal[0]).astype(np.float32)
-        y = np.clip(np.where(w > 0, y, -1), -1, thermal[1]).astype(np.float32)
-        outside = None if inside.all() else (~inside).astype(np.uint8)
-        return _Tables(*cv2.convertMaps(x, y, cv2.CV_16SC2), outside)
+        return tables
+
+    def _make_plane_tables(self, cameras: CameraPair, thermal: Size, visible: Size) -> _Tables:
+        for name, found, model in (
+            ("thermal", thermal, cameras.thermal),
+            ("visible", visible, cameras.visible),
+        ):
+            if found != model.size:
+                raise InputError(
+                    f"{name} image is {found[0]}x{found[1]} and its camera_info is for"
+                    f" {model.width}x{model.height} (binning and roi taken into account): expected"
+                    " the same size; have the driver send the camera_info of the images it sends",
+                    "size_mismatch",
+                )
+        tables = _tables_of(*plane_points(cameras, self._depth), thermal)
+        if tables is None:
+            raise InputError(
+                f"the cameras' views do not overlap at a depth of {self._depth:g} m with"
+                f" {cameras.pose}: expected the pose of the thermal camera in the optical frame of"
+                " the visible one (x to the right, y down, z ahead)",
+                "no_overlap",
+            )
+        return tables
+
+
+def _tables_of(x: np.ndarray, y: np.ndarray, seen: np.ndarray, thermal: Size) -> _Tables | None:
+    """Of positions in the thermal image; None if none of those seen lies in it."""
+    inside = seen & _within(x, thermal[0]) & _within(y, thermal[1])
+    if not inside.any():
+        return None
+    # Points far outside would overflow the fixed-point tables.
+    x = np.clip(np.where(seen, x, -1), -1, thermal[0]).astype(np.float32)
+    y = np.clip(np.where(seen, y, -1), -1, thermal[1]).astype(np.float32)
+    outside = None if inside.all() else (~inside).astype(np.uint8)
+    return _Tables(*cv2.convertMaps(x, y, cv2.CV_16SC2), outside)
 
 
 def sampling_points(matrix: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,0 +1,1 @@
+"""How well cameras are registered, and a shifted mount noticed: `egmt evaluate registration`."""
