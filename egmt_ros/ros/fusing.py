@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -18,6 +19,7 @@ from egmt_ros.ros.messages import ModelIdentity
 from egmt_ros.ros.outputs import Outputs
 from egmt_ros.ros.parameters import FusionParameters
 from egmt_ros.ros.processing import Engine, FrameProcessor
+from egmt_ros.ros.recovery import Recovery
 from egmt_ros.ros.steering import emphasis_weights
 from egmt_ros.ros.throttle import LogThrottle
 
@@ -28,10 +30,11 @@ WORKER_TIMEOUT = 30.0
 class Fusing:
     """Fuses pairs in a thread of its own between `start` and `stop`.
 
-    All calls come from the executor's thread, but for `alive`.
+    All calls come from the executor's thread, but for `alive` and `busy`.
 
     Args:
         state, inputs: What the diagnostics tell.
+        recovery: Is told of each pair that was fused or failed.
         context_ok: Whether the node's context is still valid.
         cameras: What is known of both cameras, for registration.mode camera_info.
     """
@@ -44,6 +47,7 @@ class Fusing:
         inputs: dict[Side, InputState],
         logger: object,
         throttle: LogThrottle,
+        recovery: Recovery,
         context_ok: Callable[[], bool],
         cameras: Callable[[], CameraPair],
     ) -> None:
@@ -52,10 +56,12 @@ class Fusing:
         self._inputs = inputs
         self._logger = logger
         self._throttle = throttle
+        self._recovery = recovery
         self._context_ok = context_ok
         self._cameras = cameras
         self._worker: Worker[Pair] | None = None
         self._stuck: Worker[Pair] | None = None  # the last one that did not end in time
+        self._stuck_job: FusionJob | None = None
         self._mailbox: Mailbox[Pair] | None = None
         self._job: FusionJob | None = None
         self._work: Work | None = None  # the newest that the job was given
@@ -70,6 +76,16 @@ class Fusing:
     def occupied(self) -> bool:
         """Whether a worker that was left behind still uses the engine."""
         return _lives(self._stuck)
+
+    @property
+    def busy(self) -> float:
+        """Seconds since the pair in hand was taken, 0 for none; from any thread.
+
+        Once stopped, of the pair of a worker that was left behind.
+        """
+        job = self._job or self._stuck_job
+        begun = None if job is None else job.begun
+        return 0.0 if begun is None else (time.monotonic_ns() - begun) / 1e9
 
     @property
     def mailbox(self) -> Mailbox[Pair] | None:
@@ -100,7 +116,7 @@ class Fusing:
         self._job = FusionJob(
             work=self._work, outputs=outputs, account=self._account, state=self._state,
             inputs=self._inputs, logger=self._logger, throttle=self._throttle,
-            context_ok=self._context_ok,
+            recovery=self._recovery, context_ok=self._context_ok,
         )
         self._mailbox = Mailbox()
         self._worker = Worker(self._mailbox, self._job.handle, self._job.fail)
@@ -142,7 +158,7 @@ class Fusing:
             settle_pair(leftover, Outcome.INACTIVE)
         if not ended:
             self._job.abandoned = True
-            self._stuck = self._worker
+            self._stuck, self._stuck_job = self._worker, self._job
             self._logger.error(
                 f"the worker has been busy with one pair for {WORKER_TIMEOUT:g} s: left behind"
             )

@@ -12,10 +12,12 @@ from egmt_ros.pipeline.intake import settle_pair
 from egmt_ros.pipeline.latency import PairTiming
 from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.ros.diagnostics import InputState, NodeState
+from egmt_ros.ros.failures import describe, reject_reason
 from egmt_ros.ros.messages import ModelIdentity
 from egmt_ros.ros.outputs import Outputs
 from egmt_ros.ros.parameters import EntityParameters
 from egmt_ros.ros.processing import FrameProcessor, PairRejected
+from egmt_ros.ros.recovery import Recovery
 from egmt_ros.ros.throttle import LogThrottle
 
 MILLISECOND = 1_000_000
@@ -43,6 +45,7 @@ class FusionJob:
 
     Attributes:
         size: Width and height of the last fused image, pixels; None before the first.
+        begun: When the pair in hand was taken, steady ns; None between two pairs.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class FusionJob:
         inputs: dict[Side, InputState],
         logger: object,
         throttle: LogThrottle,
+        recovery: Recovery,
         context_ok: Callable[[], bool],
     ) -> None:
         self._work = work
@@ -64,17 +68,19 @@ class FusionJob:
         self._inputs = inputs
         self._logger = logger
         self._throttle = throttle
+        self._recovery = recovery
         self._context_ok = context_ok
         self._last_published: int | None = None
         self.abandoned = False
         self.size: tuple[int, int] | None = None
+        self.begun: int | None = None
 
     def go_on_with(self, work: Work) -> None:
         """Handle the pairs to come with this. In the worker's thread, between two pairs.
 
         Other entities are announced first, so that no array speaks of unknown ones.
         """
-        if work.model != self._work.model:
+        if work.model.vocabulary != self._work.model.vocabulary:
             self._outputs.publish_vocabulary(work.model)
         self._work = work
 
@@ -83,7 +89,13 @@ class FusionJob:
 
         A pair that cannot be used is rejected here; what else goes wrong is raised, for `fail`.
         """
-        start = time.monotonic_ns()
+        self.begun = time.monotonic_ns()
+        try:
+            self._fuse(pair, self.begun)
+        finally:
+            self.begun = None
+
+    def _fuse(self, pair: Pair, start: int) -> None:
         work = self._work
         try:
             result = work.processor.process(pair)
@@ -102,22 +114,25 @@ class FusionJob:
         self._outputs.publish_result(result, pair, work.model, work.entities)
         published = time.monotonic_ns()
         settle_pair(pair, Outcome.FUSED)
+        self._recovery.fused()
         timing = self._measure(pair, start, processed, published)
         self._outputs.publish_debug(result, pair, work.model, work.entities, timing)
 
     def fail(self, pair: Pair, error: Exception) -> None:
         """The engine or a publisher raised: count it and go on."""
         state = self._state
-        state.last_error = f"{type(error).__name__}: {error}"
+        state.last_error = describe(error)
         state.errors += 1
         for frame in (pair.thermal, pair.visible):
-            self._account.reject(frame.payload.ticket, "inference_failed")
+            self._account.reject(frame.payload.ticket, reject_reason(error))
         trace = "".join(traceback.format_exception(error))
         self._throttle.error(
             self._logger,
             ("failed", type(error)),
             f"a pair could not be fused, its frames are rejected: {state.last_error}\n{trace}",
         )
+        if not self.abandoned:
+            self._recovery.failed(error)
 
     def _reject(self, pair: Pair, error: PairRejected) -> None:
         for frame in (pair.thermal, pair.visible):

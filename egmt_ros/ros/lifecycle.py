@@ -61,11 +61,11 @@ class ExecutorCalls:
         self._closed = False
         self._guard = node.create_guard_condition(self._run)
 
-    def ask(self, call: Callable[[], T]) -> T:
-        """Call it in the executor's thread; return what it returns, raise what it raises.
+    def post(self, call: Callable[[], T]) -> Future[T]:
+        """Have it called in the executor's thread; does not wait. From any thread.
 
-        Raises:
-            CancelledError: `close` came before it.
+        Returns:
+            Done with what it returns or raises; cancelled if `close` came before it.
         """
         done: Future[T] = Future()
         self._calls.append((call, done))
@@ -73,7 +73,15 @@ class ExecutorCalls:
             self.close()
         else:
             self._guard.trigger()
-        return done.result()
+        return done
+
+    def ask(self, call: Callable[[], T]) -> T:
+        """Call it in the executor's thread; return what it returns, raise what it raises.
+
+        Raises:
+            CancelledError: `close` came before it.
+        """
+        return self.post(call).result()
 
     def close(self) -> None:
         """Do none of the calls that wait, and no later ones."""

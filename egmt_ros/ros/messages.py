@@ -45,6 +45,13 @@ class ModelIdentity:
             thresholds=tuple(float(value) for value in engine.thresholds),
         )
 
+    @property
+    def vocabulary(self) -> tuple[object, ...]:
+        """What ~/output/vocabulary says of it: equal where a new message would say nothing new."""
+        return (
+            self.model_id, self.text_encoder, self.vocabulary_hash, self.names, self.thresholds
+        )
+
 
 def fused_image(result: FusionResult, header: Header) -> Image:
     """The fused image, bgr8, or mono8 where the visible image is grey."""

@@ -6,8 +6,8 @@ Threads, and who may touch what:
   services, transitions. All of them are in one mutually exclusive group, so that nothing here
   needs a lock, with any executor. While it loads weights it answers nothing else.
 * The worker's thread fuses and publishes (`egmt_ros.ros.fusing`, `egmt_ros.ros.job`).
-* A thread for each change of the vocabulary makes the next engine, and hands it over in the
-  executor's (`egmt_ros.ros.vocabulary_service`).
+* A thread for each change of the vocabulary or the weights makes the next engine, and hands it
+  over in the executor's (`egmt_ros.ros.engine_changes`).
 * The diagnostics thread reports in every state, also while the executor is busy configuring.
 
 All timers run on the steady clock: with use_sim_time and no /clock others never fire.
@@ -31,23 +31,24 @@ from egmt_ros.ros import qos
 from egmt_ros.ros.camera_geometry import CameraGeometry, check_pose_source
 from egmt_ros.ros.diagnostics import DiagnosticsBuilder, DiagnosticsThread, NodeState
 from egmt_ros.ros.diagnostics.registration import registration_source
+from egmt_ros.ros.engine_changes import Adopted, Base, EngineChanges
+from egmt_ros.ros.failures import describe
+from egmt_ros.ros.fallback import Fallback
 from egmt_ros.ros.fusing import Fusing
 from egmt_ros.ros.inputs import Inputs
-from egmt_ros.ros.lifecycle import RCLError, answer_refused_transitions
-from egmt_ros.ros.messages import ModelIdentity
+from egmt_ros.ros.lifecycle import ExecutorCalls, RCLError, answer_refused_transitions
+from egmt_ros.ros.model_slot import Loaded, ModelSlot
 from egmt_ros.ros.outputs import Outputs
 from egmt_ros.ros.parameter_store import ParameterStore
 from egmt_ros.ros.parameters import FusionParameters
 from egmt_ros.ros.processing import Engine, EngineFactory, load_engine
 from egmt_ros.ros.qos_watch import QosWatch
-from egmt_ros.ros.steering import (
-    check_emphasis,
-    load_text_encoder,
-    unknown_emphasis,
-    with_configured_entities,
-)
+from egmt_ros.ros.recovery import Actions, Recovery
+from egmt_ros.ros.reload_service import ReloadService
+from egmt_ros.ros.steering import check_emphasis
 from egmt_ros.ros.throttle import LogThrottle
-from egmt_ros.ros.vocabulary_service import Adopted, Base, VocabularyService
+from egmt_ros.ros.vocabulary_service import VocabularyService
+from egmt_ros.ros.watchdog import Watchdog
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
@@ -76,15 +77,27 @@ class FusionNode(LifecycleNode):
         **kwargs: object,
     ) -> None:
         super().__init__(node_name, **kwargs)
-        self._engine_factory = engine_factory
-        self._engine: Engine | None = None
         self._outputs: Outputs | None = None
-        self._model: ModelIdentity | None = None
         self._closed = False
         self._throttle = LogThrottle()
         self._state = NodeState(worker_lives=lambda: self._fusing.alive)
         self._account = FrameAccount()
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._calls = ExecutorCalls(self)
+        self._slot = ModelSlot(engine_factory, self._state, self.get_logger())
+        self._changes = EngineChanges(self._calls, self._change_base, self._adopt)
+        self._fallback = Fallback(
+            self._changes, self._slot, lambda: self._parameter_store.current, self.get_logger()
+        )
+        self._recovery = Recovery(
+            self, self._calls, self._steady,
+            Actions(
+                take_care=self._fallback.take_care,
+                deactivate=self._give_up,
+                activate=lambda: self.trigger_activate() == SUCCESS,
+                may_activate=lambda: self._parameter_store.current.autostart,
+            ),
+        )
         self._qos_watch = QosWatch(self, self._on_qos_conflict)
         self._inputs = Inputs(
             self, self._account, self._state, self._throttle, self._steady, self._qos_watch
@@ -92,8 +105,8 @@ class FusionNode(LifecycleNode):
         self._cameras = CameraGeometry(self)
         self._fusing = Fusing(
             account=self._account, state=self._state, inputs=self._inputs.states,
-            logger=self.get_logger(), throttle=self._throttle, context_ok=self.context.ok,
-            cameras=self._cameras.pair,
+            logger=self.get_logger(), throttle=self._throttle, recovery=self._recovery,
+            context_ok=self.context.ok, cameras=self._cameras.pair,
         )
         try:
             self._parameter_store = ParameterStore(
@@ -107,8 +120,9 @@ class FusionNode(LifecycleNode):
         answer_refused_transitions(self)
         self._enable_service = self.create_service(SetBool, "~/enable", self._on_enable)
         self._vocabulary_service = VocabularyService(
-            self, self._vocabulary_base, self._adopt, self._vocabulary_hash
+            self, self._changes, lambda: self._slot.vocabulary_hash
         )
+        self._reload_service = ReloadService(self, self._changes, self._slot)
         self._diagnostics_lock = threading.Lock()
         self._diagnostics_publisher = self.create_publisher(
             DiagnosticArray, "/diagnostics", qos.diagnostics()
@@ -131,6 +145,13 @@ class FusionNode(LifecycleNode):
                 self.get_logger(), "diagnostics", f"diagnostics not published: {error!r}"
             ),
         )
+        self._watchdog = Watchdog(
+            self, self._steady, lambda: self._fusing.busy,
+            lambda: self._parameter_store.current.diagnostics.stuck_after,
+            self._diagnostics_thread.wake,
+        )
+        for source in (self._watchdog.tell, self._fallback.tell):
+            self._diagnostics.add("model", source)
         self._diagnostics_thread.start()
         self._autostart_timer = None
         if self._parameter_store.current.autostart:
@@ -177,14 +198,14 @@ class FusionNode(LifecycleNode):
         self, during: str, after: str, otherwise: str, work: Callable[..., None], *arguments: object
     ) -> TransitionCallbackReturn:
         """Do the work of a transition; a failure is told, never raised: rclpy would hide it."""
+        self._recovery.cancel()
         self._state.phase = during
         self._state.fault = ""
         try:
             work(*arguments)
         except Exception as error:
             expected = isinstance(error, EgmtError)
-            reason = str(error) if expected else f"{type(error).__name__}: {error}"
-            self._state.fault = f"{during} failed: {reason}"
+            self._state.fault = f"{during} failed: {describe(error)}"
             self._state.phase = otherwise
             trace = "" if expected else "\n" + traceback.format_exc()
             self.get_logger().error(self._state.fault + trace)
@@ -196,47 +217,12 @@ class FusionNode(LifecycleNode):
 
     def _configure(self) -> None:
         parameters = self._parameter_store.current
-        wanted = parameters.model
-        self._state.model = {"device_requested": wanted.device}
-        engine = self._engine_factory(
-            weights=wanted.weights or None,
-            device=wanted.device,
-            threads=wanted.threads or None,
-            runtime=wanted.runtime,
-            precision=wanted.precision,
-            announce=self.get_logger().info,
-        )
         try:
-            engine = with_configured_entities(engine, parameters.entities)
-            check_emphasis(engine.names, parameters.entities)
-            model = ModelIdentity.of(engine)
-            self.get_logger().info(
-                f"model {model.model_id} with {len(model.names)} entities on device"
-                f" {model.device} (model.device: {wanted.device}) with {model.runtime}"
-                f" (model.runtime: {wanted.runtime})"
-            )
-            warm_up_ms = None
-            if wanted.warm_up_width and wanted.warm_up_height:
-                warm_up_ms = float(engine.warm_up(wanted.warm_up_width, wanted.warm_up_height))
-                self.get_logger().info(f"warmed up, one pair takes {warm_up_ms:.1f} ms")
-            self._state.model = {
-                "device_requested": wanted.device,
-                "device": model.device,
-                "runtime": model.runtime,
-                "model_id": model.model_id,
-                "vocabulary_hash": model.vocabulary_hash,
-                "text_encoder": model.text_encoder,
-                "entities": len(model.names),
-                "emphasis": " ".join(parameters.entities.emphasis),
-                "warm_up_ms": "" if warm_up_ms is None else warm_up_ms,
-            }
-            self._model = model
+            self._slot.configure(parameters)
             self._outputs = Outputs(self, parameters.output, self._throttle, self._qos_watch)
-            self._engine = engine
             self._cameras.follow(parameters.registration)
             self._inputs.subscribe(parameters.input)
         except Exception:
-            self._engine = engine
             self._release()
             raise
 
@@ -244,9 +230,12 @@ class FusionNode(LifecycleNode):
         self._fusing.check_free()
         try:
             super().on_activate(state)
-            self._outputs.publish_vocabulary(self._model)
+            self._outputs.publish_vocabulary(self._slot.model)
+            self._fallback.allow()
+            self._recovery.begin()
             self._fusing.start(
-                self._engine, self._model, self._parameter_store.current, self._outputs
+                self._slot.loaded.engine, self._slot.model, self._parameter_store.current,
+                self._outputs,
             )
             if self._state.enabled:
                 self._pair()
@@ -263,6 +252,13 @@ class FusionNode(LifecycleNode):
         super().on_deactivate(state)
         self._publish_diagnostics()
 
+    def _give_up(self, reason: str) -> None:
+        """Deactivate the node by itself."""
+        self.get_logger().error(reason)
+        self.trigger_deactivate()
+        self._state.fault = reason
+        self._publish_diagnostics()
+
     def _drain(self) -> None:
         """Take no more frames, finish the pair in hand, bring the rest to an outcome."""
         self._inputs.close(Outcome.INACTIVE)
@@ -277,9 +273,7 @@ class FusionNode(LifecycleNode):
             self._publish_diagnostics()
             self._outputs.destroy()
             self._outputs = None
-        if self._engine is not None and not self._fusing.occupied:
-            self._engine.close()
-        self._engine = self._model = None
+        self._slot.release(close=not self._fusing.occupied)
         self._fusing.forget()
 
     def close(self) -> None:
@@ -295,7 +289,8 @@ class FusionNode(LifecycleNode):
             except RCLError:  # without a valid context only our own part is left
                 self._release()
                 self._state.phase = "finalized"
-        self._vocabulary_service.close(CHANGE_TIMEOUT)
+        self._calls.close()
+        self._changes.join(CHANGE_TIMEOUT)
         self._diagnostics_thread.stop()
         if self.context.ok():
             self._publish_diagnostics()
@@ -322,11 +317,12 @@ class FusionNode(LifecycleNode):
 
     def _refuse_parameters(self, old: FusionParameters, new: FusionParameters) -> str | None:
         """What only the node can tell to be wrong with new values."""
-        if self._engine is None:
+        loaded = self._slot.loaded
+        if loaded is None:
             return None
         try:
             if old.entities.emphasis != new.entities.emphasis:
-                check_emphasis(self._engine.names, new.entities)
+                check_emphasis(loaded.engine.names, new.entities)
             check_pose_source(new.registration)
         except ConfigError as error:
             return str(error)
@@ -340,47 +336,28 @@ class FusionNode(LifecycleNode):
         if old.diagnostics != new.diagnostics:
             self._diagnostics_thread.wake()
         seeing = (old.thermal, old.registration) != (new.thermal, new.registration)
-        if self._engine is not None and old.registration != new.registration:
+        loaded = self._slot.loaded
+        if loaded is not None and old.registration != new.registration:
             self._cameras.follow(new.registration)
-        if self._engine is not None and (seeing or old.entities != new.entities):
-            self._fusing.go_on_with(self._engine, self._model, new, anew=seeing)
+        if loaded is not None and (seeing or old.entities != new.entities):
+            self._fusing.go_on_with(loaded.engine, self._slot.model, new, anew=seeing)
         if old.sync != new.sync:
             self._inputs.pair_by(new.sync)
 
-    def _vocabulary_hash(self) -> str:
-        return "" if self._model is None else self._model.vocabulary_hash
-
-    def _vocabulary_base(self) -> Base:
-        """What a change of the vocabulary starts from."""
-        if self._engine is None:
-            raise EgmtError(
-                f"the node is {self._state.phase}: configure it first, or set the parameter"
-                " entities.names for the vocabulary to start with"
-            )
-        engine, parameters = self._engine, self._parameter_store.current
+    def _change_base(self) -> Base:
+        """What a change of the engine starts from."""
+        loaded, parameters = self._slot.base(), self._parameter_store.current
         warm_up = (parameters.model.warm_up_width, parameters.model.warm_up_height)
         size = self._fusing.size or (warm_up if all(warm_up) else None)
-        return Base(engine, size, lambda: load_text_encoder(parameters.entities, engine))
+        return Base(loaded, size, parameters)
 
-    def _adopt(self, old: Engine, new: Engine) -> Adopted:
-        """From now on `new` is the engine; `old` is the one that it was made from."""
-        if self._engine is not old:
-            raise EgmtError("the node was cleaned up meanwhile; nothing has changed")
+    def _adopt(self, old: Engine, new: Loaded) -> Adopted:
+        """From now on `new` is the engine; `old` is the one that it takes the place of."""
         parameters = self._parameter_store.current
-        self._engine, self._model = new, ModelIdentity.of(new)
-        self._state.model = {
-            **self._state.model,
-            "vocabulary_hash": new.vocabulary_hash,
-            "entities": len(new.names),
-        }
-        warnings = [
-            f"entities.emphasis of {name!r} has no effect: it is not in the vocabulary any more"
-            for name in unknown_emphasis(new.names, parameters.entities)
-        ]
-        for sentence in warnings:
-            self.get_logger().warning(sentence)
+        warnings = self._slot.adopt(old, new, parameters.entities)
         self._diagnostics_thread.wake()
-        return Adopted(self._fusing.go_on_with(new, self._model, parameters), warnings)
+        in_use = self._fusing.go_on_with(new.engine, self._slot.model, parameters)
+        return Adopted(in_use, warnings)
 
     # Diagnostics ----------------------------------------------------------------------------
 

@@ -132,6 +132,8 @@ SPECS: tuple[Spec, ...] = (
          "Precision inside the network: float32, bfloat16, or float16 (CUDA only); the short ones"
          " are faster and change the fused image slightly.",
          choices=("float32", "bfloat16", "float16"), applies=_CONFIGURE),
+    Spec("model.fallback_to_cpu", False,
+         "Go on with the CPU when a CUDA device is out of memory, until ~/reload_model."),
     Spec("model.warm_up_width", 640,
          "Width, pixels, of the image that warms the network up in configure; 0: no warm-up.",
          0, 8192, applies=_CONFIGURE),
@@ -244,6 +246,9 @@ SPECS: tuple[Spec, ...] = (
          " is neutral; ['']: all neutral."),
     Spec("diagnostics.period", 1.0,
          "Seconds between two messages on /diagnostics.", 0.1, 60.0),
+    Spec("diagnostics.stuck_after", 10.0,
+         "Seconds from which a pair takes too long: the worker is then reported as stuck.",
+         0.1, 600.0),
 )
 BY_NAME: Mapping[str, Spec] = {spec.name: spec for spec in SPECS}
 
@@ -257,6 +262,7 @@ class ModelParameters:
     threads: int
     runtime: str
     precision: str
+    fallback_to_cpu: bool
     warm_up_width: int
     warm_up_height: int
 
@@ -394,9 +400,10 @@ class EntityParameters:
 
 @dataclass(frozen=True)
 class DiagnosticsParameters:
-    """Group diagnostics.*; `period` in seconds."""
+    """Group diagnostics.*; both in seconds."""
 
     period: float
+    stuck_after: float
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ try:
     import rclpy
     from diagnostic_msgs.msg import DiagnosticArray
     from egmt_msgs.msg import EntityLabelArray, EntityVocabulary
+    from egmt_msgs.srv import SetVocabulary
+    from lifecycle_msgs.srv import ChangeState
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.parameter import Parameter
     from rclpy.qos import (
@@ -33,6 +35,7 @@ try:
     )
     from rclpy.signals import SignalHandlerOptions
     from sensor_msgs.msg import Image
+    from std_srvs.srv import Trigger
 
     RELIABLE = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
     LATCHED = QoSProfile(
@@ -138,6 +141,72 @@ class FakeEngine:
 
     def close(self):
         self.closed = True
+
+
+class FakeLoader:
+    """Loads a new fake engine each time, on cuda:0 unless the CPU is asked for.
+
+    Attributes:
+        engines: Those loaded, with what `load` was asked for.
+        refusal: Raised by `load` if set.
+        taking: Seconds that it takes.
+        make: Makes the next engine.
+    """
+
+    def __init__(self, make=FakeEngine):
+        self.engines = []
+        self.asked = []
+        self.refusal = None
+        self.taking = 0.0
+        self.make = make
+
+    def load(self, *, device, **arguments):
+        self.asked.append({"device": device, **arguments})
+        time.sleep(self.taking)
+        if self.refusal is not None:
+            raise self.refusal
+        engine = self.make()
+        engine.device = "cpu" if device == "cpu" else "cuda:0"
+        self.engines.append(engine)
+        return engine
+
+
+class Caller:
+    """Clients of the node's services."""
+
+    def __init__(self, rig):
+        self.rig = rig
+        self.clients = {}
+
+    def ask(self, kind, name, request):
+        """Send a request; the future of the response."""
+        if name not in self.clients:
+            self.clients[name] = self.rig.tester.create_client(kind, f"{self.rig.base}/{name}")
+            self.rig.wait(self.clients[name].service_is_ready, f"service {name} is there")
+        return self.clients[name].call_async(request)
+
+    def call(self, kind, name, request):
+        future = self.ask(kind, name, request)
+        self.rig.wait(future.done, f"service {name} answers", timeout=30)
+        return future.result()
+
+    def set_vocabulary(self, *names, thresholds=()):
+        request = SetVocabulary.Request(names=names, thresholds=thresholds)
+        return self.call(SetVocabulary, "set_vocabulary", request)
+
+    def ask_vocabulary(self, *names):
+        return self.ask(SetVocabulary, "set_vocabulary", SetVocabulary.Request(names=names))
+
+    def reload(self):
+        return self.call(Trigger, "reload_model", Trigger.Request())
+
+    def ask_reload(self):
+        return self.ask(Trigger, "reload_model", Trigger.Request())
+
+    def transition(self, label):
+        request = ChangeState.Request()
+        request.transition.label = label
+        return self.call(ChangeState, "change_state", request).success
 
 
 def image_message(pixels, encoding, stamp, frame_id, **changes):
@@ -318,6 +387,17 @@ def rig(ros_context, ros_domain):
 def fake_engine():
     """The class, to be made with a delay or scores."""
     return FakeEngine
+
+
+@pytest.fixture
+def fake_loader():
+    """Loads fake engines, each time a new one."""
+    return FakeLoader()
+
+
+@pytest.fixture
+def caller(rig):
+    return Caller(rig)
 
 
 @pytest.fixture

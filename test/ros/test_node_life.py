@@ -93,7 +93,7 @@ def test_bad_weights_leave_the_node_unconfigured_and_it_says_why(rig, fake_engin
     assert "weights /x/model.safetensors are damaged" in status.message
     assert values["state"] == "unconfigured"
     assert not transition(rig, "configure")
-    rig.node._engine_factory = load
+    rig.node._slot.factory = load
     assert transition(rig, "configure") and transition(rig, "activate")
     rig.wait(rig.connected, "all are connected")
     rig.send_pair(START)

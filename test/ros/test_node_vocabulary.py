@@ -15,51 +15,11 @@ pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("egmt_msgs.msg", reason="egmt_msgs is not built")
 
 from egmt_msgs.msg import EntityLabelArray, EntityVocabulary  # noqa: E402
-from egmt_msgs.srv import SetVocabulary  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy  # noqa: E402
 
 MS = 1_000_000
 START = 1_700_000_000_000_000_000
-
-
-class Caller:
-    """Clients of the node's services."""
-
-    def __init__(self, rig):
-        self.rig = rig
-        self.clients = {}
-
-    def ask(self, kind, name, request):
-        """Send a request; the future of the response."""
-        if name not in self.clients:
-            self.clients[name] = self.rig.tester.create_client(kind, f"{self.rig.base}/{name}")
-            self.rig.wait(self.clients[name].service_is_ready, f"service {name} is there")
-        return self.clients[name].call_async(request)
-
-    def call(self, kind, name, request):
-        future = self.ask(kind, name, request)
-        self.rig.wait(future.done, f"service {name} answers", timeout=30)
-        return future.result()
-
-    def set_vocabulary(self, *names, thresholds=()):
-        request = SetVocabulary.Request(names=names, thresholds=thresholds)
-        return self.call(SetVocabulary, "set_vocabulary", request)
-
-    def ask_vocabulary(self, *names):
-        return self.ask(SetVocabulary, "set_vocabulary", SetVocabulary.Request(names=names))
-
-    def transition(self, label):
-        from lifecycle_msgs.srv import ChangeState
-
-        request = ChangeState.Request()
-        request.transition.label = label
-        return self.call(ChangeState, "change_state", request).success
-
-
-@pytest.fixture
-def caller(rig):
-    return Caller(rig)
 
 
 def change(rig, **values):
@@ -278,7 +238,7 @@ def test_the_node_ends_while_a_vocabulary_is_prepared(rig, caller, fake_engine):
     rig.wait(lambda: engine.vocabularies, "the change has begun")
     rig.close()
     assert engine.closed and engine.vocabularies[0].closed
-    assert not any(thread.name == "egmt_vocabulary" for thread in threading.enumerate())
+    assert not any(thread.name == "egmt_change" for thread in threading.enumerate())
 
 
 # With a real engine -------------------------------------------------------------------------------

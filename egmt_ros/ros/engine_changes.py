@@ -1,0 +1,139 @@
+"""Another engine while the node runs, made beside the one in use.
+
+It is made, and prepared for the image size, in a thread of its own, while the old one goes on
+fusing; then the node takes it between two pairs. Until then the executor is free for images.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from typing import NamedTuple
+
+from egmt_ros.errors import EgmtError
+from egmt_ros.ros.failures import describe
+from egmt_ros.ros.lifecycle import ExecutorCalls
+from egmt_ros.ros.model_slot import Loaded
+from egmt_ros.ros.parameters import FusionParameters
+from egmt_ros.ros.processing import Engine
+
+
+class Base(NamedTuple):
+    """What a change starts from.
+
+    Attributes:
+        loaded: The engine in use.
+        size: Width and height, pixels, to prepare the next one for; None: wait for an image.
+        parameters: Those in force.
+    """
+
+    loaded: Loaded
+    size: tuple[int, int] | None
+    parameters: FusionParameters
+
+
+class Adopted(NamedTuple):
+    """What came of handing over the new engine.
+
+    Attributes:
+        in_use: Done when no pair is handled with the old engine any more; cancelled where that
+            cannot be told.
+        warnings: Sentences for the one who asked.
+    """
+
+    in_use: Future[None]
+    warnings: list[str]
+
+
+class EngineChanges:
+    """Replaces the engine, one change at a time.
+
+    Args:
+        calls: Into the executor's thread.
+        base: Called for each change in the executor's thread; raises EgmtError to refuse it.
+        adopt: Called there with the old engine and the new one; raises EgmtError if the old one
+            is not the one in use any more.
+    """
+
+    def __init__(
+        self,
+        calls: ExecutorCalls,
+        base: Callable[[], Base],
+        adopt: Callable[[Engine, Loaded], Adopted],
+    ) -> None:
+        self._calls = calls
+        self._base = base
+        self._adopt = adopt
+        self._thread: threading.Thread | None = None
+        self._what = ""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a change has begun and not ended."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def begin(
+        self,
+        what: str,
+        make: Callable[[Base], Loaded],
+        done: Callable[[Engine, list[str]], None],
+        refused: Callable[[str], None],
+    ) -> None:
+        """Begin a change. In the executor's thread.
+
+        Args:
+            what: The change in words, for others that are refused meanwhile.
+            make: Makes the new engine; in a thread of its own, as are the following.
+            done: Called with the new engine and warnings when it is in use.
+            refused: Called with the reason if all stays as it was.
+
+        Raises:
+            EgmtError: another change is under way, or there is no engine.
+        """
+        if self.under_way:
+            raise EgmtError(f"{self._what} is under way: ask again when it is answered")
+        base = self._base()
+        self._what = what
+        self._thread = threading.Thread(
+            target=lambda: self._change(base, make, done, refused),
+            name="egmt_change",
+            # A daemon, so that a text encoder that hangs cannot keep the process from ending.
+            daemon=True,
+        )
+        self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the change that is under way, at most `timeout` s."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _change(
+        self,
+        base: Base,
+        make: Callable[[Base], Loaded],
+        done: Callable[[Engine, list[str]], None],
+        refused: Callable[[str], None],
+    ) -> None:
+        old = base.loaded.engine
+        try:
+            new = make(base)
+            try:
+                if base.size is not None:
+                    new.engine.warm_up(*base.size)
+                adopted = self._calls.ask(lambda: self._adopt(old, new))
+            except BaseException:
+                new.engine.close()
+                raise
+        except CancelledError:
+            refused("the node is shutting down")
+            return
+        except Exception as error:
+            refused(describe(error))
+            return
+        try:
+            adopted.in_use.result()
+            old.close()
+        except CancelledError:
+            pass  # freed once nobody has it
+        done(new.engine, adopted.warnings)

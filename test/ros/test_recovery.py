@@ -1,0 +1,34 @@
+"""What is said of errors, and the delays between attempts."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+
+from egmt_ros.errors import CheckpointError  # noqa: E402
+from egmt_ros.ros.failures import describe, out_of_cuda_memory, reject_reason  # noqa: E402
+from egmt_ros.ros.recovery import Backoff  # noqa: E402
+
+
+def test_delays_double_up_to_a_minute_and_begin_again():
+    backoff = Backoff()
+    assert [backoff.next() for _ in range(9)] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    backoff.reset()
+    assert [backoff.next() for _ in range(2)] == [1, 2]
+
+
+def test_cuda_out_of_memory_is_told_from_other_errors():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    for error in (
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nand more"),
+        RuntimeError("CUDA error: out of memory\nCompile with TORCH_USE_CUDA_DSA"),
+    ):
+        assert out_of_cuda_memory(error) and reject_reason(error) == "cuda_out_of_memory"
+        text = describe(error)
+        assert text.startswith("CUDA out of memory (CUDA ") and "model.fallback_to_cpu" in text
+        assert "\n" not in text
+    for error in (RuntimeError("out of memory"), MemoryError(), ValueError("CUDA out of memory")):
+        assert not out_of_cuda_memory(error) and reject_reason(error) == "inference_failed"
+    assert describe(KeyError("x")) == "KeyError: 'x'"
+    assert describe(CheckpointError("weights are damaged")) == "weights are damaged"
