@@ -50,13 +50,13 @@ class Ticket:
             if self._holders:
                 self._holders += 1
 
-    def settle(self, outcome: Outcome) -> bool:
-        """One holder is done, with this outcome.
+    def settle(self, outcome: Outcome, reason: str = "") -> bool:
+        """One holder is done, with this outcome; a reason is a slug and counted beside it.
 
         Returns:
             False, without effect, if the frame was counted before.
         """
-        return self._end(outcome, "")
+        return self._end(outcome, reason)
 
     def release(self) -> bool:
         """One holder is done and has no outcome to tell; unpaired if no other has.
@@ -104,8 +104,9 @@ class FrameAccount:
     def snapshot(self) -> dict[Side, dict[str, int]]:
         """The counters of each camera at one moment.
 
-        received = the outcomes (by their values) + in_flight. The `rejected.<reason>` after them
-        say what `rejected` is made of.
+        received = the outcomes (by their values) + in_flight. The `rejected.<reason>` and
+        `unpaired.<reason>` after them say what `rejected` is made of, and `unpaired` where the
+        reason is known.
         """
         with self._lock:
             return {side: self._row(side) for side in Side}
@@ -116,11 +117,13 @@ class FrameAccount:
             "received": received,
             **{outcome.value: outcomes[outcome] for outcome in Outcome},
             "in_flight": received - outcomes.total(),
-            **{f"rejected.{reason}": count for reason, count in self._reasons[side].items()},
+            **self._reasons[side],
         }
 
     def _count(self, side: Side, outcome: Outcome, reason: str) -> None:
         """Called with the lock held."""
         self._outcomes[side][outcome] += 1
         if outcome is Outcome.REJECTED:
-            self._reasons[side][reason or "unspecified"] += 1
+            reason = reason or "unspecified"
+        if reason:
+            self._reasons[side][f"{outcome.value}.{reason}"] += 1

@@ -120,7 +120,8 @@ class Intake:
     def _let_go(update: PairingUpdate, outcome: Outcome) -> None:
         """The pairing is done with some frames: those that were in no pair get the outcome."""
         for dropped in update.dropped:
-            dropped.frame.payload.ticket.settle(outcome)
+            reason = dropped.reason.value if outcome is Outcome.UNPAIRED else ""
+            dropped.frame.payload.ticket.settle(outcome, reason)
         for frame in update.finished:
             frame.payload.ticket.release()
 

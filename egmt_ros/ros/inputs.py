@@ -63,6 +63,7 @@ class Inputs:
                 qos.stream(wanted.qos, wanted.depth),
                 status=f"{side.value} input",
                 parameter=f"input.{side.value}.qos",
+                on_lost=functools.partial(self._on_lost, self.states[side]),
             )
 
     def unsubscribe(self) -> None:
@@ -94,8 +95,14 @@ class Inputs:
         state.encoding = message.encoding
         state.width, state.height = message.width, message.height
         stamp = message.header.stamp
-        self._intake.receive(side, stamp.sec * 1_000_000_000 + stamp.nanosec, message, now)
+        state.last_stamp = stamp.sec * 1_000_000_000 + stamp.nanosec
+        self._intake.receive(side, state.last_stamp, message, now)
         self._arm()
+
+    @staticmethod
+    def _on_lost(state: InputState, count: int) -> None:
+        state.tells_lost = True
+        state.lost += count
 
     def _on_bad_frame(self, side: Side, error: InputError) -> None:
         self.states[side].last_reject = f"{error.reason}: {error}"

@@ -132,6 +132,7 @@ class FusionNode(LifecycleNode):
             self._state,
             {side.value: state for side, state in self._inputs.states.items()},
             self._account_by_name,
+            lambda side: self._parameter_store.current.diagnostics.expected_rate(side),
         )
         for status in ("thermal input", "visible input", "outputs"):
             self._diagnostics.add(status, self._qos_watch.source(status))

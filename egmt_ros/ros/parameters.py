@@ -249,6 +249,11 @@ SPECS: tuple[Spec, ...] = (
     Spec("diagnostics.stuck_after", 10.0,
          "Seconds from which a pair takes too long: the worker is then reported as stuck.",
          0.1, 600.0),
+    Spec("diagnostics.thermal_rate", 0.0,
+         "Rate of the thermal camera, Hz; diagnostics warn when clearly fewer images come. 0:"
+         " unknown.", 0.0, 1000.0),
+    Spec("diagnostics.visible_rate", 0.0,
+         "Rate of the visible camera, Hz; as for the thermal one.", 0.0, 1000.0),
 )
 BY_NAME: Mapping[str, Spec] = {spec.name: spec for spec in SPECS}
 
@@ -400,10 +405,16 @@ class EntityParameters:
 
 @dataclass(frozen=True)
 class DiagnosticsParameters:
-    """Group diagnostics.*; both in seconds."""
+    """Group diagnostics.*; times in seconds, rates in Hz, 0 for unknown ones."""
 
     period: float
     stuck_after: float
+    thermal_rate: float
+    visible_rate: float
+
+    def expected_rate(self, side: str) -> float:
+        """Of a camera, "thermal" or "visible"."""
+        return self.thermal_rate if side == "thermal" else self.visible_rate
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,17 @@ from egmt_ros.ros.diagnostics import ERROR, Report, Source, Status
 from egmt_ros.ros.endpoints import endpoint, endpoints
 
 try:
-    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+    from rclpy.event_handler import (
+        PublisherEventCallbacks,
+        SubscriptionEventCallbacks,
+        UnsupportedEventTypeError,
+    )
 except ImportError:  # Humble
-    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+    from rclpy.qos_event import (
+        PublisherEventCallbacks,
+        SubscriptionEventCallbacks,
+        UnsupportedEventTypeError,
+    )
 
 # Where the value of a `qos` parameter is not called as the policy.
 _PROFILE_OF = {"best_effort": "sensor_data"}
@@ -71,6 +80,7 @@ class QosWatch:
         *,
         status: str,
         parameter: str,
+        on_lost: Callable[[int], None] | None = None,
     ) -> Subscription:
         """`Node.create_subscription`, watched.
 
@@ -78,18 +88,33 @@ class QosWatch:
             kind, topic, callback, profile: As there; overrides change a copy of the profile.
             status: Name of the diagnostics status that tells of it.
             parameter: Sets the reliability of the profile; empty: none does.
+            on_lost: Called with a number of messages that were sent but will never be received;
+                first with 0, unless the middleware does not tell.
 
         Raises:
             ConfigError: an override cannot be used.
         """
-        return self._made(
+        make = functools.partial(
+            self._made,
             self._node.create_subscription,
             "subscription",
             (kind, topic, callback),
             profile,
-            SubscriptionEventCallbacks,
-            (status, parameter),
+            about=(status, parameter),
         )
+        if on_lost is not None:
+            told = functools.partial(
+                SubscriptionEventCallbacks,
+                message_lost=lambda event: on_lost(event.total_count_change),
+            )
+            try:
+                made = make(callbacks=told)
+            except UnsupportedEventTypeError:
+                pass
+            else:
+                on_lost(0)
+                return made
+        return make(callbacks=SubscriptionEventCallbacks)
 
     def publisher(
         self, kind: type, topic: str, profile: QoSProfile, *, status: str, parameter: str = ""
@@ -142,7 +167,7 @@ class QosWatch:
         entity: str,
         arguments: tuple[Any, ...],
         profile: QoSProfile,
-        callbacks: type,
+        callbacks: Callable[..., Any],
         about: tuple[str, str],
     ) -> Any:
         kind, topic = arguments[:2]

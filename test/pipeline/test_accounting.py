@@ -68,6 +68,14 @@ def test_a_shared_frame_is_in_flight_until_its_last_holder_is_done():
     assert (row["fused"], row["superseded"], row["in_flight"]) == (1, 0, 0)
 
 
+def test_other_outcomes_are_counted_by_reason_where_one_is_told():
+    account = FrameAccount()
+    account.receive(Side.THERMAL).settle(Outcome.UNPAIRED, "late")
+    account.receive(Side.THERMAL).settle(Outcome.UNPAIRED)
+    row = account.snapshot()[Side.THERMAL]
+    assert (row["unpaired"], row["unpaired.late"], row["rejected"]) == (2, 1, 0)
+
+
 def test_a_reason_that_lost_to_a_better_outcome_is_not_counted():
     account = FrameAccount()
     ticket = account.receive(Side.THERMAL)

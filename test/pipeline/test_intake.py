@@ -104,7 +104,7 @@ def test_other_rules_leave_what_waits_unpaired():
     bench.receive(Side.VISIBLE, 0)
     bench.intake.replace_pairer(bench.pairer())
     bench.receive(Side.THERMAL, 0)
-    assert bench.counts(Side.VISIBLE) == {"received": 1, "unpaired": 1}
+    assert bench.counts(Side.VISIBLE) == {"received": 1, "unpaired": 1, "unpaired.flushed": 1}
     assert bench.counts(Side.THERMAL) == {"received": 1, "in_flight": 1}
 
 
@@ -113,7 +113,7 @@ def test_what_waits_too_long_is_released_at_its_deadline():
     bench.open()
     bench.receive(Side.VISIBLE, 0)
     bench.intake.poll(bench.intake.deadline())
-    assert bench.counts(Side.VISIBLE) == {"received": 1, "unpaired": 1}
+    assert bench.counts(Side.VISIBLE) == {"received": 1, "unpaired": 1, "unpaired.timeout": 1}
 
 
 STEPS = st.one_of(

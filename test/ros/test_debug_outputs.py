@@ -113,8 +113,9 @@ def test_drawing_and_attention_wait_for_a_subscriber(rig, monkeypatch):
     fuse(3)
     rig.wait(lambda: images["debug/image"] and maps["output/attention"], "both are there")
     assert sorted(done) == ["attention", "draw_debug_image"]
-    for subscription in (*drawing, *watching):
-        rig.tester.destroy_subscription(subscription)
+    executor = rig.tester.executor
+    for subscription in (*drawing, *watching):  # in the thread that spins: rclpy is not safe else
+        executor.create_task(rig.tester.destroy_subscription, subscription)
     rig.wait(
         lambda: rig.node.count_subscribers(f"{rig.base}/debug/image")
         == rig.node.count_subscribers(f"{rig.base}/output/attention") == 0,

@@ -154,7 +154,9 @@ def test_diagnostics_go_on_while_the_model_loads(rig, fake_engine):
     ]
     assert phases.count("configuring") >= 3
     names = [status.name for status in rig.messages["diagnostics"][-1].status]
-    expected = ("thermal input", "visible input", "pairing", "model", "outputs", "registration")
+    expected = (
+        "thermal input", "visible input", "pairing", "model", "process", "outputs", "registration",
+    )  # fmt: skip
     assert {f"egmt_fusion: {name}" for name in expected} <= set(names)
     assert {s.hardware_id for s in rig.messages["diagnostics"][-1].status} == {"/egmt_fusion"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from std_msgs.msg import Header
 from egmt_ros.ros.diagnostics.inputs import InputSource
 from egmt_ros.ros.diagnostics.model import model_source
 from egmt_ros.ros.diagnostics.pairing import pairing_source
+from egmt_ros.ros.diagnostics.process import ProcessSource
 from egmt_ros.ros.diagnostics.state import InputState, NodeState
 from egmt_ros.ros.diagnostics.status import ERROR, Report, Source, Status, merge, message_of
 
@@ -29,6 +31,7 @@ class DiagnosticsBuilder:
         state: Of the node.
         inputs: By side name, "thermal" and "visible".
         account: Returns counts per side name.
+        expected_rate: Returns the rate at which images of a side should come, Hz; 0: unknown.
         now: Steady clock, ns.
     """
 
@@ -38,6 +41,7 @@ class DiagnosticsBuilder:
         state: NodeState,
         inputs: Mapping[str, InputState],
         account: Callable[[], Mapping[str, Mapping[str, int]]],
+        expected_rate: Callable[[str], float] = lambda side: 0.0,
         now: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._hardware_id = node_name
@@ -49,9 +53,11 @@ class DiagnosticsBuilder:
         self._lock = threading.Lock()
         self._sources: tuple[tuple[str, Source], ...] = ()
         for side, of in inputs.items():
-            self.add(f"{side} input", InputSource(side, of, state))
+            rate = functools.partial(expected_rate, side)
+            self.add(f"{side} input", InputSource(side, of, state, rate))
         self.add("pairing", pairing_source(state, tuple(inputs)))
         self.add("model", model_source(state))
+        self.add("process", ProcessSource(state))
 
     def add(self, name: str, source: Source) -> Callable[[], None]:
         """Ask this source from now on, for the status of this name.

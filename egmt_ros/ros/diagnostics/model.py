@@ -26,12 +26,17 @@ def model_source(state: NodeState) -> Source:
             "state": state.phase,
             "enabled": state.enabled,
             **state.model,
+            "output_hz": report.rate("pairs"),
             "errors": state.errors,
             "last_error": state.last_error,
         }
-        values |= percentiles("processing_ms", state.processing_ms, (50, 95))
-        values |= percentiles("latency_ms", state.latency_ms, (50, 95, 99))
-        values |= percentiles("wait_ms", state.wait_ms, (50, 95))
+        for name, window in (
+            ("processing_ms", state.processing_ms),
+            ("latency_ms", state.latency_ms),
+            ("wait_ms", state.wait_ms),
+            ("cyclic_ms", state.cyclic_ms),
+        ):
+            values |= percentiles(name, window)
         return Status(level, message, values)
 
     return tell

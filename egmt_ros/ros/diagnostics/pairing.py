@@ -26,6 +26,6 @@ def pairing_source(state: NodeState, sides: Sequence[str]) -> Source:
                 " cameras' clocks, sync.max_gap, sync.thermal_offset and sync.visible_offset"
             )
         values = {"pairs": state.pairs, "resets": state.resets}
-        return Status(level, message, values | percentiles("gap_ms", state.gap_ms, (50, 95)))
+        return Status(level, message, values | percentiles("gap_ms", state.gap_ms))
 
     return tell

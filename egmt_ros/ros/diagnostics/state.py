@@ -65,6 +65,9 @@ class InputState:
     width: int = 0
     height: int = 0
     last_arrival: int | None = None  # steady ns
+    last_stamp: int | None = None  # ns, as the camera says
+    lost: int = 0  # sent, but never received, as far as the middleware knows
+    tells_lost: bool = False  # whether it does
     last_reject: str = ""
     defects: ThermalDefects = field(default_factory=ThermalDefects)  # of the thermal input
 

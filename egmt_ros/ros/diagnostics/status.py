@@ -9,6 +9,8 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from egmt_ros.pipeline.latency import SlidingPercentiles
 
+RANKS = (50, 95, 99)
+
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
@@ -75,10 +77,10 @@ def message_of(name: str, hardware_id: str, status: Status) -> DiagnosticStatus:
     )
 
 
-def percentiles(name: str, window: SlidingPercentiles, ranks: Sequence[int]) -> dict[str, object]:
-    """Values `<name>_p<rank>`, empty texts without measurements."""
-    values = window.percentiles(ranks) or [""] * len(ranks)
-    return {f"{name}_p{rank}": value for rank, value in zip(ranks, values, strict=True)}
+def percentiles(name: str, window: SlidingPercentiles) -> dict[str, object]:
+    """Values `<name>_p50`, `_p95` and `_p99`; empty texts without measurements."""
+    values = window.percentiles(RANKS) or [""] * len(RANKS)
+    return {f"{name}_p{rank}": value for rank, value in zip(RANKS, values, strict=True)}
 
 
 def _text(value: object) -> str:
