@@ -149,7 +149,7 @@ class FakeLoader:
     Attributes:
         engines: Those loaded, with what `load` was asked for.
         refusal: Raised by `load` if set.
-        taking: Seconds that it takes.
+        gate: `load` waits until it is set, as it is at first.
         make: Makes the next engine.
     """
 
@@ -157,12 +157,13 @@ class FakeLoader:
         self.engines = []
         self.asked = []
         self.refusal = None
-        self.taking = 0.0
+        self.gate = threading.Event()
+        self.gate.set()
         self.make = make
 
     def load(self, *, device, **arguments):
         self.asked.append({"device": device, **arguments})
-        time.sleep(self.taking)
+        assert self.gate.wait(30)
         if self.refusal is not None:
             raise self.refusal
         engine = self.make()
@@ -393,6 +394,36 @@ def fake_engine():
 def fake_loader():
     """Loads fake engines, each time a new one."""
     return FakeLoader()
+
+
+@pytest.fixture
+def save_network():
+    """Writes a small random network with entities from {name: embedding of 12 numbers}."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from egmt_ros.model.checkpoint import CheckpointInfo, save_checkpoint
+    from egmt_ros.model.config import EGMTConfig
+    from egmt_ros.model.network import EGMT
+    from egmt_ros.model.vocabulary_hash import vocabulary_hash
+
+    small = EGMTConfig(
+        widths=(8, 8, 8),
+        backbone_multiplier=0.35,
+        decoder_width=8,
+        attention_width=8,
+        text_width=12,
+    )
+
+    def save(path, embeddings, seed=0):
+        torch.manual_seed(seed)
+        names = tuple(embeddings)
+        rows = np.array([embeddings[name] for name in names], np.float32)
+        thresholds = (0.0, *(0.1 * (i + 1) for i in range(1, len(names))))
+        info = CheckpointInfo(
+            "small", small, names, thresholds, "words", "{}", vocabulary_hash(names, "words", "{}")
+        )
+        save_checkpoint(path, EGMT(small, torch.from_numpy(rows)).eval(), info)
+
+    return save
 
 
 @pytest.fixture

@@ -253,30 +253,11 @@ TEXT = {
 
 
 @pytest.fixture
-def weights(tmp_path):
+def weights(tmp_path, save_network):
     """A small random network, and beside it embeddings of a name that it lacks."""
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    from egmt_ros.model.checkpoint import CheckpointInfo, save_checkpoint
-    from egmt_ros.model.config import EGMTConfig
-    from egmt_ros.model.network import EGMT
-    from egmt_ros.model.vocabulary_hash import vocabulary_hash
     from egmt_ros.pipeline.embedding_file import EmbeddingFile
 
-    torch.manual_seed(0)
-    small = EGMTConfig(
-        widths=(8, 8, 8),
-        backbone_multiplier=0.35,
-        decoder_width=8,
-        attention_width=8,
-        text_width=12,
-    )
-    rows = np.array([TEXT[name] for name in NAMES], np.float32)
-    info = CheckpointInfo(
-        "small", small, NAMES, (0.0, 0.2, 0.3), "words", "{}", vocabulary_hash(NAMES, "words", "{}")
-    )
-    save_checkpoint(
-        tmp_path / "small.safetensors", EGMT(small, torch.from_numpy(rows)).eval(), info
-    )
+    save_network(tmp_path / "small.safetensors", {name: TEXT[name] for name in NAMES})
     held = np.array([TEXT["dog"], TEXT["car"]], np.float32)
     EmbeddingFile(("dog", "car"), held, "words", "{}").write(tmp_path / "words.npz")
     EmbeddingFile(("dog", "car"), held, "others", "{}").write(tmp_path / "others.npz")
