@@ -30,6 +30,7 @@ from egmt_ros.pipeline.thermal import (
     ThermalRange,
     ThermalRangeEstimator,
     reject_non_finite,
+    shown_grey,
 )
 from egmt_ros.resources import weights_path
 
@@ -324,8 +325,7 @@ def _only_picture(
         return None
     if flat_thermal:
         return luminance
-    scaled = (thermal.astype(np.float32) - limits.low) * (255.0 / (limits.high - limits.low))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return shown_grey(thermal, limits)
 
 
 def _flat(image: np.ndarray) -> bool:

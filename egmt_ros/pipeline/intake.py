@@ -1,18 +1,40 @@
 """What a subscription's callback does with a frame: wrap, account, pair, hand over.
 
-ROS-free: messages are opaque, the caller says how to wrap one.
+ROS-free: messages are opaque, the caller says how to wrap one. What is handed over never goes back
+in the stamps that its outputs will have, but for a jump of the cameras' time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from egmt_ros.errors import InputError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome, Ticket
+from egmt_ros.pipeline.arrival_skew import ArrivalSkew
 from egmt_ros.pipeline.mailbox import Mailbox
-from egmt_ros.pipeline.pairing import Frame, NearestPairer, Pair, PairingUpdate, Side
+from egmt_ros.pipeline.missing_camera import CameraWatch, Single
+from egmt_ros.pipeline.pairing import DropReason, Frame, Pair, PairingUpdate, Side
+
+
+class Pairer(Protocol):
+    """What decides which frames are a pair; times are steady ns. `NearestPairer` is one."""
+
+    def add(self, frame: Frame, now: int) -> PairingUpdate:
+        """Take a frame."""
+
+    def poll(self, now: int) -> PairingUpdate:
+        """Decide what has waited long enough."""
+
+    def deadline(self) -> int | None:
+        """When `poll` will next decide something; None if nothing waits."""
+
+    def go_on_alone(self, side: Side, now: int) -> PairingUpdate:
+        """Decide all that waits, the other camera than `side` being missing."""
+
+    def flush(self) -> PairingUpdate:
+        """Drop all waiting frames and forget the streams."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +55,11 @@ class Intake:
         account: Where each frame is counted.
         wrap: Makes the view of a message without copying; raises InputError for a bad one.
         on_reject: Called with (side, error) for each bad frame.
+
+    Attributes:
+        resets: How often the cameras' time jumped back.
+        missing: The camera without which images are passed through.
+        skew: How much later the images of one camera come.
     """
 
     def __init__(
@@ -45,30 +72,55 @@ class Intake:
         self._wrap = wrap
         self._on_reject = on_reject
         self._closed_as: Outcome | None = Outcome.INACTIVE
-        self._pairer: NearestPairer | None = None
-        self._mailbox: Mailbox[Pair] | None = None
+        self._pairer: Pairer | None = None
+        self._mailbox: Mailbox[Pair | Single] | None = None
+        self._reference = Side.VISIBLE
+        self._watch: CameraWatch | None = None
+        self._last_stamp: int | None = None
         self.resets = 0
+        self.missing: Side | None = None
+        self.skew = ArrivalSkew()
 
     @property
     def is_open(self) -> bool:
         return self._closed_as is None
 
-    def open(self, pairer: NearestPairer, mailbox: Mailbox[Pair]) -> None:
-        """From now on frames are paired and pairs put into the mailbox."""
-        self._pairer, self._mailbox, self._closed_as = pairer, mailbox, None
+    def open(
+        self,
+        pairer: Pairer,
+        mailbox: Mailbox[Pair | Single],
+        *,
+        reference: Side = Side.VISIBLE,
+        watch: CameraWatch | None = None,
+    ) -> None:
+        """From now on frames are paired and pairs put into the mailbox.
+
+        Args:
+            pairer: Makes the pairs.
+            mailbox: Gets them.
+            reference: The camera whose stamp the output of a pair has.
+            watch: Whether images of one camera are passed through while the other is missing, and
+                when it is. None: they are not.
+        """
+        self._mailbox, self._reference, self._closed_as = mailbox, reference, None
+        self._begin(pairer, watch)
 
     def close(self, outcome: Outcome) -> None:
         """From now on, and for the frames that still wait for a partner: this outcome."""
         if self._pairer is not None:
             self._let_go(self._pairer.flush(), outcome)
-            self._pairer = None
+        self._begin(None, None)
         self._closed_as = outcome
 
-    def replace_pairer(self, pairer: NearestPairer) -> None:
+    def replace_pairer(self, pairer: Pairer, watch: CameraWatch | None = None) -> None:
         """Pair by other rules; frames that still wait for a partner stay unpaired."""
         if self._pairer is not None:
             self._let_go(self._pairer.flush(), Outcome.UNPAIRED)
-            self._pairer = pairer
+            self._begin(pairer, watch)
+
+    def _begin(self, pairer: Pairer | None, watch: CameraWatch | None) -> None:
+        self._pairer, self._watch = pairer, watch
+        self._last_stamp = self.missing = None
 
     def receive(self, side: Side, stamp: int, message: Any, now: int) -> None:
         """Take one message.
@@ -92,29 +144,65 @@ class Intake:
             self._on_reject(side, error)
             return
         frame = Frame(side, stamp, now, Received(ticket, message.header, view))
+        self.skew.add(side, stamp, now)
+        if self._watch is not None:
+            self._watch.seen(side, now)
         self._hand_over(self._pairer.add(frame, now))
+        self._pass_through(now)
 
     def poll(self, now: int) -> None:
         """Release what has waited long enough (steady ns)."""
         if self._pairer is not None:
             self._hand_over(self._pairer.poll(now))
+            self._pass_through(now)
 
     def deadline(self) -> int | None:
         """When `poll` should be called next (steady ns)."""
-        return None if self._pairer is None else self._pairer.deadline()
+        due = None if self._pairer is None else self._pairer.deadline()
+        if due is None or self._watch is None:
+            return due
+        missing_from = self._watch.due()
+        return due if missing_from is None else min(due, missing_from)
+
+    def _pass_through(self, now: int) -> None:
+        """If a camera is missing, let the other one's frames go on without it."""
+        self.missing = None if self._watch is None else self._watch.missing(now)
+        if self.missing is None:
+            return
+        update = self._pairer.go_on_alone(self.missing.other, now)
+        alone = [d for d in update.dropped if d.reason is DropReason.ALONE]
+        update.dropped = [d for d in update.dropped if d.reason is not DropReason.ALONE]
+        self._hand_over(update)
+        for dropped in alone:
+            frame = dropped.frame
+            last = self._last_stamp
+            if last is None or frame.stamp > last:
+                self._put(Single(frame, now), frame.stamp)
+            else:  # was published in a pair, or what comes after it was
+                frame.payload.ticket.settle(Outcome.UNPAIRED)
 
     def _hand_over(self, update: PairingUpdate) -> None:
         self.resets += update.reset
+        if update.reset:
+            self._last_stamp = None
+            self.skew.clear()
         for pair in update.pairs:
+            reference = pair.visible if self._reference is Side.VISIBLE else pair.thermal
+            if self._last_stamp is not None and reference.stamp < self._last_stamp:
+                continue
             # The pair holds its frames besides the pairing, which may use one again.
-            pair.thermal.payload.ticket.hold()
-            pair.visible.payload.ticket.hold()
-            displaced = self._mailbox.put(pair)
-            if displaced is pair:  # closed: the worker has ended
-                settle_pair(pair, Outcome.INACTIVE)
-            elif displaced is not None:
-                settle_pair(displaced, Outcome.SUPERSEDED)
+            for frame in pair.frames:
+                frame.payload.ticket.hold()
+            self._put(pair, reference.stamp)
         self._let_go(update, Outcome.UNPAIRED)
+
+    def _put(self, item: Pair | Single, stamp: int) -> None:
+        self._last_stamp = stamp
+        displaced = self._mailbox.put(item)
+        if displaced is item:  # closed: the worker has ended
+            settle_pair(item, Outcome.INACTIVE)
+        elif displaced is not None:
+            settle_pair(displaced, Outcome.SUPERSEDED)
 
     @staticmethod
     def _let_go(update: PairingUpdate, outcome: Outcome) -> None:
@@ -126,7 +214,7 @@ class Intake:
             frame.payload.ticket.release()
 
 
-def settle_pair(pair: Pair, outcome: Outcome) -> None:
-    """The same outcome for both frames of a pair that was handed over."""
-    pair.thermal.payload.ticket.settle(outcome)
-    pair.visible.payload.ticket.settle(outcome)
+def settle_pair(item: Pair | Single, outcome: Outcome) -> None:
+    """The same outcome for all frames of what was handed over."""
+    for frame in item.frames:
+        frame.payload.ticket.settle(outcome)

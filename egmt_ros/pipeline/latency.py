@@ -16,13 +16,13 @@ class PairTiming(NamedTuple):
     Attributes:
         processing_time_ms: From the start of its work until the result was there.
         pipeline_latency_ms: From its release by the pairing until it was published.
-        pair_gap_ms: Distance of its two stamps, corrected by the offsets.
+        pair_gap_ms: Distance of its two stamps, corrected by the offsets; None of an image alone.
         cyclic_time_ms: From the publishing of the pair before; None for the first.
     """
 
     processing_time_ms: float
     pipeline_latency_ms: float
-    pair_gap_ms: float
+    pair_gap_ms: float | None
     cyclic_time_ms: float | None
 
 

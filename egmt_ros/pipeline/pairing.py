@@ -17,6 +17,9 @@ after it has already left; then it is dropped as `LATE`. A step back of more tha
 frames in a row older than the newest, is a jump back in time (a bag loops, a clock was set): all
 waiting frames are dropped as `RESET` and pairing starts afresh. Until the other camera has jumped
 as well, its frames that are more than `jump` ahead are dropped as `STALE`.
+
+**Without the other camera.** Whoever knows that a camera is missing calls `go_on_alone` after each
+frame of the other one; such frames are dropped as `ALONE`, at once.
 """
 
 from __future__ import annotations
@@ -74,6 +77,10 @@ class Pair:
     signed_gap: int
 
     @property
+    def frames(self) -> tuple[Frame, Frame]:
+        return self.thermal, self.visible
+
+    @property
     def gap(self) -> int:
         """Distance of the corrected stamps, ns."""
         return abs(self.signed_gap)
@@ -94,6 +101,7 @@ class DropReason(str, Enum):
     RESET = "reset"  # waited when a camera jumped back in time
     OVERFLOW = "overflow"  # the oldest of too many waiting frames
     FLUSHED = "flushed"  # waited when pairing was stopped
+    ALONE = "alone"  # the other camera is missing
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +188,7 @@ class NearestPairer:
         self._visible = Stream(visible_offset, visible_interval)
         self._decide = self._decide_reusing if reuse_thermal else self._decide_mutual
         self._deadline: int | None = None
+        self._alone: Stream | None = None
 
     def add(self, frame: Frame, now: int) -> PairingUpdate:
         """Take a frame (now: steady clock, ns)."""
@@ -215,6 +224,23 @@ class NearestPairer:
         """When `poll` will next decide something, steady clock ns; None if nothing waits."""
         return self._deadline
 
+    def go_on_alone(self, side: Side, now: int) -> PairingUpdate:
+        """Decide all that waits as things stand: the other camera than `side` is missing.
+
+        Frames of `side` that are in no pair are dropped as `ALONE`, and are no one's partner any
+        more. The other camera's times are forgotten: it may come back with others.
+        """
+        update = PairingUpdate()
+        mine, theirs = self._thermal, self._visible
+        if side is Side.VISIBLE:
+            mine, theirs = theirs, mine
+        self._alone = mine
+        self._advance(now, update)
+        self._alone = None
+        theirs.restart()
+        mine.to_follow = False
+        return update
+
     def flush(self) -> PairingUpdate:
         """Drop all waiting frames and forget the streams."""
         update = PairingUpdate()
@@ -249,14 +275,14 @@ class NearestPairer:
             if theirs.bound > head.time + reach:
                 return self._let_go(mine, DropReason.UNPAIRED, update)
             self._deadline = head.frame.arrival + self._wait
-            return now >= self._deadline and self._let_go(mine, DropReason.TIMEOUT, update)
+            return self._is_over(now) and self._give_up(mine, update)
         partner = theirs.waiting[0]
         gap = partner.time - head.time
         rival = mine.first_after(head.time)
         if gap > reach or (rival and rival.time < partner.time + gap):
             return self._let_go(mine, DropReason.UNPAIRED, update)
         self._deadline = max(head.frame.arrival, partner.frame.arrival) + self._wait
-        if mine.bound < partner.time + gap and now < self._deadline:
+        if mine.bound < partner.time + gap and not self._is_over(now):
             return False
         self._release(now, update)
         self._let_go(self._thermal, None, update)
@@ -280,21 +306,17 @@ class NearestPairer:
             gap = abs(thermal[0].time - head.time) if thermal else self._max_gap + 1
             if gap <= self._max_gap:
                 self._deadline = max(head.frame.arrival, thermal[0].frame.arrival) + self._wait
-                if self._thermal.bound < head.time + gap and now < self._deadline:
+                if self._thermal.bound < head.time + gap and not self._is_over(now):
                     return False
                 self._release(now, update)
                 return self._let_go(self._visible, None, update)
             if self._thermal.bound > head.time + self._max_gap:
                 return self._let_go(self._visible, DropReason.UNPAIRED, update)
             self._deadline = head.frame.arrival + self._wait
-            return now >= self._deadline and self._let_go(
-                self._visible, DropReason.TIMEOUT, update
-            )
+            return self._is_over(now) and self._give_up(self._visible, update)
         if thermal:
             self._deadline = thermal[0].frame.arrival + self._wait + self._max_gap
-            return now >= self._deadline and self._let_go(
-                self._thermal, DropReason.TIMEOUT, update
-            )
+            return self._is_over(now) and self._give_up(self._thermal, update)
         self._deadline = None
         return False
 
@@ -303,12 +325,20 @@ class NearestPairer:
         thermal.served = visible.served = True
         update.pairs.append(Pair(thermal.frame, visible.frame, now, thermal.time - visible.time))
 
+    def _is_over(self, now: int) -> bool:
+        return self._alone is not None or now >= self._deadline
+
+    def _give_up(self, stream: Stream, update: PairingUpdate) -> bool:
+        alone = stream is self._alone
+        return self._let_go(stream, DropReason.ALONE if alone else DropReason.TIMEOUT, update)
+
     @staticmethod
     def _let_go(
         stream: Stream, reason: DropReason | None, update: PairingUpdate, index: int = 0
     ) -> bool:
         """Remove a frame: finished if it has been in a pair, dropped for the reason if not."""
-        entry = stream.take(decided=reason in (None, DropReason.UNPAIRED), index=index)
+        decided = reason in (None, DropReason.UNPAIRED, DropReason.ALONE)
+        entry = stream.take(decided=decided, index=index)
         if entry.served:
             update.finished.append(entry.frame)
         else:

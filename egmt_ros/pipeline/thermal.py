@@ -42,6 +42,12 @@ class ThermalRange:
 FULL_SCALE_8_BIT = ThermalRange(0.0, 255.0)
 
 
+def shown_grey(image: np.ndarray, limits: ThermalRange) -> np.ndarray:
+    """The thermal image as the range shows it: HxW uint8, 0 black and 255 white."""
+    scaled = (image.astype(np.float32) - limits.low) * (255.0 / (limits.high - limits.low))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
 def check_thermal_type(image: np.ndarray) -> None:
     """Refuse what is not HxW of uint8, uint16 or float32.
 

@@ -16,8 +16,10 @@ from egmt_ros.cli import main
 from egmt_ros.errors import CheckpointError, DeviceError, InputError
 from egmt_ros.model.checkpoint import read_info
 from egmt_ros.pipeline import FusionEngine
+from egmt_ros.pipeline.passthrough import thermal_alone, visible_alone
 from egmt_ros.pipeline.regions import attention_region
 from egmt_ros.pipeline.thermal import ThermalRange
+from egmt_ros.pipeline.thermal_reader import ThermalFrame
 from egmt_ros.resources import weights_path
 
 
@@ -274,3 +276,16 @@ def test_fuse_command_names_what_is_wrong(
     files = [f"{tmp_path}/p.png", f"{tmp_path}/vi/a.png"]
     assert main(["fuse", *files, "--out", f"{tmp_path}/out"]) == 1
     assert "palette" in capsys.readouterr().err
+
+
+def test_one_camera_alone_is_shown_as_it_is_with_the_labels_for_a_black_other_one(
+    engine: FusionEngine,
+) -> None:
+    thermal, visible = street()
+    alone = visible_alone(engine.fuse, visible)
+    assert np.array_equal(alone.image, visible)
+    assert alone.scores == engine.fuse(np.zeros_like(thermal), visible).scores
+    alone = thermal_alone(engine.fuse, ThermalFrame(thermal, ThermalRange(0, 255), None), False)
+    assert np.array_equal(alone.image, thermal)
+    assert alone.scores == engine.fuse(thermal, np.zeros_like(thermal)).scores
+    assert alone.labels and alone.attention.shape[0] == len(engine.names)

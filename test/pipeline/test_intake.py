@@ -5,14 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egmt_ros.errors import InputError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.pipeline.intake import Intake, settle_pair
 from egmt_ros.pipeline.mailbox import Mailbox
-from egmt_ros.pipeline.pairing import NearestPairer, Side
+from egmt_ros.pipeline.missing_camera import CameraWatch, Single
+from egmt_ros.pipeline.pairing import NearestPairer, Pair, Side
 
 MS = 1_000_000
 
@@ -26,7 +27,7 @@ def wrap(message):
 
 
 class Bench:
-    def __init__(self, reuse_thermal=False):
+    def __init__(self, reuse_thermal=False, missing_timeout=None, reference=Side.VISIBLE):
         self.account = FrameAccount()
         self.rejects = []
         self.intake = Intake(
@@ -34,13 +35,32 @@ class Bench:
         )
         self.mailbox = Mailbox()
         self.reuse = reuse_thermal
+        self.timeout = missing_timeout
+        self.reference = reference
         self.now = 0
 
     def pairer(self):
         return NearestPairer(max_gap=20 * MS, wait=50 * MS, reuse_thermal=self.reuse)
 
+    def watch(self):
+        return None if self.timeout is None else CameraWatch(self.timeout, self.now)
+
     def open(self):
-        self.intake.open(self.pairer(), self.mailbox)
+        self.intake.open(
+            self.pairer(), self.mailbox, reference=self.reference, watch=self.watch()
+        )
+
+    def take(self):
+        """The mode and the stamp that an output of what is in the mailbox has; None: empty."""
+        item = self.mailbox.get(0)
+        if isinstance(item, Single):
+            settle_pair(item, Outcome.PASSTHROUGH)
+            return f"{item.frame.side.value}_only", item.frame.stamp
+        if isinstance(item, Pair):
+            settle_pair(item, Outcome.FUSED)
+            reference = item.visible if self.reference is Side.VISIBLE else item.thermal
+            return "fused", reference.stamp
+        return None
 
     def receive(self, side, stamp, content="good"):
         self.now += MS
@@ -116,6 +136,132 @@ def test_what_waits_too_long_is_released_at_its_deadline():
     assert bench.counts(Side.VISIBLE) == {"received": 1, "unpaired": 1, "unpaired.timeout": 1}
 
 
+# One camera missing ---------------------------------------------------------------------------
+
+
+def test_a_missing_camera_s_partner_is_passed_through_until_it_is_back():
+    bench = Bench(missing_timeout=100 * MS)
+    bench.open()
+    outputs, missing = [], []
+    for i in range(40):
+        bench.now += 33 * MS
+        bench.receive(Side.VISIBLE, i * 33 * MS)
+        if not 5 <= i < 30:
+            bench.receive(Side.THERMAL, i * 33 * MS)
+        outputs.append(bench.take())
+        missing.append(bench.intake.missing)
+    modes = [output and output[0] for output in outputs]
+    # The frame of the return had gone on before its thermal partner came.
+    assert modes == ["fused"] * 5 + [None] * 2 + ["visible_only"] * 24 + ["fused"] * 9
+    assert missing == [None] * 7 + [Side.THERMAL] * 23 + [None] * 10
+    stamps = [output[1] for output in outputs if output]
+    assert stamps == sorted(set(stamps))
+    bench.intake.close(Outcome.INACTIVE)
+    # Those of before the timeout: one given up, one superseded by the first that went on.
+    assert bench.counts(Side.VISIBLE) == {
+        "received": 40, "fused": 14, "passthrough": 24, "unpaired": 1, "superseded": 1,
+    }
+    assert bench.counts(Side.THERMAL) == {"received": 15, "fused": 14, "unpaired": 1}
+
+
+def test_a_waiting_frame_is_passed_through_when_the_timeout_ends_although_no_other_comes():
+    bench = Bench(missing_timeout=30 * MS)
+    bench.open()
+    bench.now = 20 * MS
+    bench.receive(Side.VISIBLE, 7)
+    assert bench.intake.deadline() == 30 * MS, "before sync.wait"
+    bench.intake.poll(30 * MS)
+    assert bench.take() == ("visible_only", 7)
+    assert bench.intake.deadline() is None
+    assert bench.counts(Side.VISIBLE) == {"received": 1, "passthrough": 1}
+
+
+def test_a_camera_whose_images_cannot_be_read_is_missing():
+    bench = Bench(missing_timeout=30 * MS)
+    bench.open()
+    for i in range(3):
+        bench.now += 20 * MS
+        bench.receive(Side.THERMAL, i * 20 * MS, "bad")
+        bench.receive(Side.VISIBLE, i * 20 * MS)
+    assert bench.intake.missing is Side.THERMAL
+    assert bench.take() == ("visible_only", 40 * MS)
+
+
+def test_the_stamp_never_goes_back_when_the_other_camera_s_stamps_are_behind():
+    """The thermal camera's stamps are 100 ms early, as its offset says."""
+    bench = Bench(missing_timeout=30 * MS)
+    offset = 100 * MS
+    pairer = NearestPairer(max_gap=20 * MS, wait=50 * MS, thermal_offset=offset)
+    bench.intake.open(pairer, bench.mailbox, watch=CameraWatch(bench.timeout, 0))
+    outputs = []
+    for i in range(12):
+        bench.now += 33 * MS
+        if i < 4:
+            bench.receive(Side.VISIBLE, i * 33 * MS)
+        bench.receive(Side.THERMAL, i * 33 * MS - offset)
+        outputs.append(bench.take())
+    outputs = [output for output in outputs if output]
+    assert outputs[3:5] == [("fused", 99 * MS), ("thermal_only", 7 * 33 * MS - offset)]
+    assert [stamp for _, stamp in outputs] == sorted(stamp for _, stamp in outputs)
+
+
+def test_passing_through_survives_a_loop_of_the_bag():
+    bench = Bench(missing_timeout=30 * MS)
+    bench.open()
+    outputs = []
+    for i in range(60):
+        bench.now += 33 * MS
+        bench.receive(Side.VISIBLE, (i % 20) * 100 * MS)
+        outputs.append(bench.take())
+    assert len([output for output in outputs if output]) >= 58
+    assert bench.intake.resets == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["both", "both", "thermal", "visible", "none"]),
+                  st.integers(1, 20), st.integers(0, 15), st.integers(0, 40)),
+        min_size=1, max_size=8,
+    ),
+    st.sampled_from(Side),
+    st.booleans(),
+)
+def test_cameras_that_come_and_go_never_mix_modes_out_of_order(phases, reference, reuse):
+    """Phases of 1 to 20 frames, with a gap between the stamps and a delay of the arrivals, ms."""
+    bench = Bench(reuse, missing_timeout=90 * MS, reference=reference)
+    bench.open()
+    events, start = [], 0
+    for living, frames, gap, skew in phases:
+        for i in range(frames):
+            stamp = (start + i) * 33 * MS
+            if living in ("both", "visible"):
+                events.append((stamp, Side.VISIBLE, stamp))
+            if living in ("both", "thermal"):
+                events.append((stamp + skew * MS, Side.THERMAL, stamp + gap * MS))
+        start += frames
+    outputs, sent = [], {side: 0 for side in Side}
+    for arrival, side, stamp in sorted(events, key=lambda event: (event[0], event[2])):
+        while (due := bench.intake.deadline()) is not None and due <= arrival:
+            bench.intake.poll(due)
+            outputs.append(bench.take())
+        bench.now = max(bench.now, arrival)
+        bench.receive(side, stamp)
+        sent[side] += 1
+        outputs.append(bench.take())
+    stamps = [output[1] for output in outputs if output]
+    assert bench.intake.resets or stamps == sorted(stamps)
+    bench.intake.close(Outcome.INACTIVE)
+    assert bench.take() is None
+    for side in Side:
+        counts = bench.account.snapshot()[side]
+        assert (counts["received"], counts["in_flight"]) == (sent[side], 0)
+        modes = [mode for mode, _ in filter(None, outputs)]
+        assert counts["passthrough"] == modes.count(f"{side.value}_only")
+        if not reuse:
+            assert counts["fused"] == modes.count("fused")
+
+
 STEPS = st.one_of(
     st.tuples(
         st.sampled_from(list(Side)),
@@ -126,9 +272,9 @@ STEPS = st.one_of(
 )
 
 
-@given(st.lists(STEPS, max_size=60), st.booleans())
-def test_every_frame_is_accounted_for_and_none_stays_in_flight(steps, reuse_thermal):
-    bench = Bench(reuse_thermal)
+@given(st.lists(STEPS, max_size=60), st.booleans(), st.sampled_from([None, 5 * MS, 70 * MS]))
+def test_every_frame_is_accounted_for_and_none_stays_in_flight(steps, reuse_thermal, timeout):
+    bench = Bench(reuse_thermal, timeout)
     bench.open()
     sent = {side: 0 for side in Side}
     for step in steps:
@@ -146,7 +292,7 @@ def test_every_frame_is_accounted_for_and_none_stays_in_flight(steps, reuse_ther
         elif step == "close":
             bench.intake.close(Outcome.INACTIVE)
         elif step == "other rules":
-            bench.intake.replace_pairer(bench.pairer())
+            bench.intake.replace_pairer(bench.pairer(), bench.watch())
         elif not bench.intake.is_open:
             bench.open()
         for side, counts in bench.account.snapshot().items():
