@@ -91,8 +91,9 @@ def _facts(
         _mode(result.sources),
         f"latency {timing.pipeline_latency_ms:.1f} ms",
         f"processing {timing.processing_time_ms:.1f} ms",
-        f"gap {timing.pair_gap_ms:.1f} ms",
     ]
+    if timing.pair_gap_ms is not None:
+        facts.append(f"gap {timing.pair_gap_ms:.1f} ms")
     if timing.cyclic_time_ms is not None:
         facts.append(f"every {timing.cyclic_time_ms:.0f} ms")
     stamp = header.stamp

@@ -10,6 +10,7 @@ from egmt_ros.errors import EgmtError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.pipeline.intake import settle_pair
 from egmt_ros.pipeline.mailbox import Mailbox
+from egmt_ros.pipeline.missing_camera import Single
 from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.pipeline.registration.plane import CameraPair
 from egmt_ros.pipeline.worker import Worker
@@ -59,10 +60,10 @@ class Fusing:
         self._recovery = recovery
         self._context_ok = context_ok
         self._cameras = cameras
-        self._worker: Worker[Pair] | None = None
-        self._stuck: Worker[Pair] | None = None  # the last one that did not end in time
+        self._worker: Worker[Pair | Single] | None = None
+        self._stuck: Worker[Pair | Single] | None = None  # the last one that did not end in time
         self._stuck_job: FusionJob | None = None
-        self._mailbox: Mailbox[Pair] | None = None
+        self._mailbox: Mailbox[Pair | Single] | None = None
         self._job: FusionJob | None = None
         self._work: Work | None = None  # the newest that the job was given
         self._size: tuple[int, int] | None = None  # of the last fused image before the job's
@@ -88,7 +89,7 @@ class Fusing:
         return 0.0 if begun is None else (time.monotonic_ns() - begun) / 1e9
 
     @property
-    def mailbox(self) -> Mailbox[Pair] | None:
+    def mailbox(self) -> Mailbox[Pair | Single] | None:
         """Where pairs are taken from, None while stopped."""
         return self._mailbox
 
@@ -186,5 +187,5 @@ class Fusing:
         return Work(processor, model, parameters.entities)
 
 
-def _lives(worker: Worker[Pair] | None) -> bool:
+def _lives(worker: Worker[Pair | Single] | None) -> bool:
     return worker is not None and worker.alive

@@ -13,14 +13,15 @@ from egmt_ros.errors import InputError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.pipeline.intake import Intake
 from egmt_ros.pipeline.mailbox import Mailbox
+from egmt_ros.pipeline.missing_camera import Single
 from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.ros import qos
 from egmt_ros.ros.conversions import image_view
 from egmt_ros.ros.diagnostics import InputState, NodeState
 from egmt_ros.ros.lifecycle import SteadyAlarm, matched_publishers
-from egmt_ros.ros.parameters import InputParameters, SyncParameters
-from egmt_ros.ros.processing import make_pairer
+from egmt_ros.ros.parameters import FusionParameters, InputParameters, SyncParameters
 from egmt_ros.ros.qos_watch import QosWatch
+from egmt_ros.ros.synchronising import make_pairer, make_watch
 from egmt_ros.ros.throttle import LogThrottle
 
 
@@ -72,21 +73,33 @@ class Inputs:
             self._watch.destroy(subscription)
         self._subscribers.clear()
 
-    def open(self, sync: SyncParameters, mailbox: Mailbox[Pair]) -> None:
+    def open(self, parameters: FusionParameters, mailbox: Mailbox[Pair | Single]) -> None:
         """Pair the frames from now on; without effect while it is done."""
         if not self._intake.is_open:
-            self._intake.open(make_pairer(sync), mailbox)
+            sync = self._state.sync = parameters.sync
+            self._intake.open(
+                make_pairer(sync),
+                mailbox,
+                reference=Side(parameters.output.reference),
+                watch=make_watch(sync),
+            )
 
     def close(self, outcome: Outcome) -> None:
         """Pair no more: this becomes of the frames that wait and of those to come."""
         self._alarm.cancel()
         self._intake.close(outcome)
+        self._state.missing = None
 
     def pair_by(self, sync: SyncParameters) -> None:
         """Pair by other rules from now on, if frames are paired at all."""
         if self._intake.is_open:
-            self._intake.replace_pairer(make_pairer(sync))
+            self._intake.replace_pairer(make_pairer(sync), make_watch(sync))
+            self._state.sync = sync
             self._arm()
+
+    def skew(self) -> float | None:
+        """By how many seconds thermal images come later than visible ones of the same stamp."""
+        return self._intake.skew.seconds()
 
     def _on_image(self, side: Side, message: Image) -> None:
         now = time.monotonic_ns()
@@ -116,6 +129,7 @@ class Inputs:
     def _arm(self) -> None:
         """Have `_on_release` called when the pairing next has something to release."""
         self._state.resets = self._intake.resets
+        self._state.missing = self._intake.missing
         self._alarm.set(self._intake.deadline())
 
     def _input_state(self, side: Side) -> InputState:

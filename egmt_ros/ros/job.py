@@ -1,4 +1,6 @@
-"""What the worker's thread does with one pair: fuse, publish, account, measure."""
+"""What the worker's thread does with one pair, or with one image without the other: fuse, publish,
+account, measure.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from typing import NamedTuple
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.pipeline.intake import settle_pair
 from egmt_ros.pipeline.latency import PairTiming
+from egmt_ros.pipeline.missing_camera import Single
 from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.ros.diagnostics import InputState, NodeState
 from egmt_ros.ros.failures import describe, reject_reason
@@ -84,7 +87,7 @@ class FusionJob:
             self._outputs.publish_vocabulary(work.model)
         self._work = work
 
-    def handle(self, pair: Pair) -> None:
+    def handle(self, pair: Pair | Single) -> None:
         """Fuse, publish and account for one pair.
 
         A pair that cannot be used is rejected here; what else goes wrong is raised, for `fail`.
@@ -113,17 +116,17 @@ class FusionJob:
             return
         self._outputs.publish_result(result, pair, work.model, work.entities)
         published = time.monotonic_ns()
-        settle_pair(pair, Outcome.FUSED)
+        settle_pair(pair, Outcome.FUSED if isinstance(pair, Pair) else Outcome.PASSTHROUGH)
         self._recovery.fused()
         timing = self._measure(pair, start, processed, published)
         self._outputs.publish_debug(result, pair, work.model, work.entities, timing)
 
-    def fail(self, pair: Pair, error: Exception) -> None:
+    def fail(self, pair: Pair | Single, error: Exception) -> None:
         """The engine or a publisher raised: count it and go on."""
         state = self._state
         state.last_error = describe(error)
         state.errors += 1
-        for frame in (pair.thermal, pair.visible):
+        for frame in pair.frames:
             self._account.reject(frame.payload.ticket, reject_reason(error))
         trace = "".join(traceback.format_exception(error))
         self._throttle.error(
@@ -134,8 +137,8 @@ class FusionJob:
         if not self.abandoned:
             self._recovery.failed(error)
 
-    def _reject(self, pair: Pair, error: PairRejected) -> None:
-        for frame in (pair.thermal, pair.visible):
+    def _reject(self, pair: Pair | Single, error: PairRejected) -> None:
+        for frame in pair.frames:
             guilty = error.side in (None, frame.side)
             reason = error.reason if guilty else "partner_rejected"
             self._account.reject(frame.payload.ticket, reason)
@@ -146,20 +149,23 @@ class FusionJob:
             self._logger, (error.side, error.reason), f"{who} rejected: {error}"
         )
 
-    def _measure(self, pair: Pair, start: int, processed: int, published: int) -> PairTiming:
+    def _measure(
+        self, pair: Pair | Single, start: int, processed: int, published: int
+    ) -> PairTiming:
         last, self._last_published = self._last_published, published
         timing = PairTiming(
             processing_time_ms=(processed - start) / MILLISECOND,
             pipeline_latency_ms=(published - pair.released) / MILLISECOND,
-            pair_gap_ms=pair.gap / MILLISECOND,
+            pair_gap_ms=pair.gap / MILLISECOND if isinstance(pair, Pair) else None,
             cyclic_time_ms=None if last is None else (published - last) / MILLISECOND,
         )
         state = self._state
         state.processing_ms.add(timing.processing_time_ms)
         state.latency_ms.add(timing.pipeline_latency_ms)
         state.wait_ms.add(pair.waited / MILLISECOND)
-        state.gap_ms.add(timing.pair_gap_ms)
+        if timing.pair_gap_ms is not None:
+            state.gap_ms.add(timing.pair_gap_ms)
+            state.pairs += 1
         if timing.cyclic_time_ms is not None:
             state.cyclic_ms.add(timing.cyclic_time_ms)
-        state.pairs += 1
         return timing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import array
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from egmt_msgs.msg import EntityLabel as EntityLabelMessage
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
+from egmt_ros.pipeline.pairing import Side
 from egmt_ros.pipeline.results import EntityLabel, FusionResult
 from egmt_ros.ros.conversions import array_to_image
 from egmt_ros.ros.parameters import EntityParameters
@@ -63,8 +64,7 @@ def label_array(
     result: FusionResult,
     *,
     header: Header,
-    thermal_stamp: Time,
-    visible_stamp: Time,
+    stamps: Mapping[Side, Time],
     model: ModelIdentity,
     entities: EntityParameters,
 ) -> EntityLabelArray:
@@ -73,7 +73,7 @@ def label_array(
     Args:
         result: Of the engine.
         header: That of the fused image.
-        thermal_stamp, visible_stamp: Source stamps of the pair.
+        stamps: Source stamps of the pair; of a camera that is missing there is none.
         model: What made the labels.
         entities: `threshold` below 0 stands for each entity's own; at most `max_labels`. With
             another one a label has a region only if it reaches both thresholds: the engine looks
@@ -83,18 +83,24 @@ def label_array(
     thermal = result.thermal
     return EntityLabelArray(
         header=header,
-        thermal_stamp=thermal_stamp,
-        visible_stamp=visible_stamp,
+        thermal_stamp=stamps.get(Side.THERMAL, Time()),
+        visible_stamp=stamps.get(Side.VISIBLE, Time()),
         width=width,
         height=height,
         model_id=model.model_id,
         vocabulary_hash=model.vocabulary_hash,
         threshold=math.nan if entities.threshold < 0.0 else entities.threshold,
-        mode=EntityLabelArray.FUSED,
+        mode=_mode(stamps),
         thermal_min_celsius=math.nan if thermal is None else thermal.min_celsius,
         thermal_max_celsius=math.nan if thermal is None else thermal.max_celsius,
         labels=[_label(label) for label in shown(result, entities)],
     )
+
+
+def _mode(stamps: Mapping[Side, Time]) -> int:
+    if Side.VISIBLE not in stamps:
+        return EntityLabelArray.THERMAL_ONLY
+    return EntityLabelArray.FUSED if Side.THERMAL in stamps else EntityLabelArray.VISIBLE_ONLY
 
 
 def shown(result: FusionResult, entities: EntityParameters) -> list[EntityLabel]:

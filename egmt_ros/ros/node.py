@@ -29,7 +29,12 @@ from egmt_ros.errors import ConfigError, EgmtError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.ros import qos
 from egmt_ros.ros.camera_geometry import CameraGeometry, check_pose_source
-from egmt_ros.ros.diagnostics import DiagnosticsBuilder, DiagnosticsThread, NodeState
+from egmt_ros.ros.diagnostics import (
+    DiagnosticsBuilder,
+    DiagnosticsThread,
+    NodeState,
+    synchronising_source,
+)
 from egmt_ros.ros.diagnostics.registration import registration_source
 from egmt_ros.ros.engine_changes import Adopted, Base, EngineChanges
 from egmt_ros.ros.failures import describe
@@ -139,6 +144,7 @@ class FusionNode(LifecycleNode):
         self._diagnostics.add("registration", registration_source(
             lambda: self._parameter_store.current.registration.mode, self._cameras.check_received
         ))
+        self._diagnostics.add("pairing", synchronising_source(self._state, self._inputs.skew))
         self._diagnostics_thread = DiagnosticsThread(
             self._publish_diagnostics,
             lambda: self._parameter_store.current.diagnostics.period,
@@ -246,7 +252,7 @@ class FusionNode(LifecycleNode):
             raise
 
     def _pair(self) -> None:
-        self._inputs.open(self._parameter_store.current.sync, self._fusing.mailbox)
+        self._inputs.open(self._parameter_store.current, self._fusing.mailbox)
 
     def _deactivate(self, state: LifecycleState) -> None:
         self._drain()

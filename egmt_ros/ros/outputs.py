@@ -11,6 +11,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from egmt_ros.pipeline.latency import PairTiming
+from egmt_ros.pipeline.missing_camera import Single
 from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.pipeline.results import FusionResult
 from egmt_ros.ros import messages, qos
@@ -65,20 +66,28 @@ class Outputs:
         self._vocabulary.publish(messages.vocabulary(model, stamp))
 
     def publish_result(
-        self, result: FusionResult, pair: Pair, model: ModelIdentity, entities: EntityParameters
+        self,
+        result: FusionResult,
+        pair: Pair | Single,
+        model: ModelIdentity,
+        entities: EntityParameters,
     ) -> None:
-        """Image and labels always, camera_info once known, attention while subscribed to."""
-        thermal, visible = pair.thermal.payload.header, pair.visible.payload.header
+        """Image and labels always, camera_info once known, attention while subscribed to.
+
+        Of a single frame the header is its own, and camera_info goes with it only if its camera is
+        the reference.
+        """
+        headers = {frame.side: frame.payload.header for frame in pair.frames}
         header = self._header(pair)
         image = messages.fused_image(result, header)
         self._image.publish(image)
-        self._camera_info.publish_beside(image)
+        if self._reference in headers:
+            self._camera_info.publish_beside(image)
         self._entities.publish(
             messages.label_array(
                 result,
                 header=header,
-                thermal_stamp=thermal.stamp,
-                visible_stamp=visible.stamp,
+                stamps={side: source.stamp for side, source in headers.items()},
                 model=model,
                 entities=entities,
             )
@@ -89,7 +98,7 @@ class Outputs:
     def publish_debug(
         self,
         result: FusionResult,
-        pair: Pair,
+        pair: Pair | Single,
         model: ModelIdentity,
         entities: EntityParameters,
         timing: PairTiming,
@@ -97,10 +106,10 @@ class Outputs:
         """What is under ~/debug, each topic while someone subscribes to it."""
         self._debug.publish(result, self._header(pair), model, entities, timing)
 
-    def _header(self, pair: Pair) -> Header:
-        """That of the reference camera's image."""
-        frame = pair.visible if self._reference is Side.VISIBLE else pair.thermal
-        return frame.payload.header
+    def _header(self, pair: Pair | Single) -> Header:
+        """That of the reference camera's image, or of the only one."""
+        frames = {frame.side: frame for frame in pair.frames}
+        return frames.get(self._reference, pair.frames[0]).payload.header
 
     def destroy(self) -> None:
         """Remove all of them from the node."""

@@ -23,6 +23,7 @@ from egmt_ros.pipeline.pairing import Side
 from egmt_ros.pipeline.registration.homography import Homography, parse_homography
 from egmt_ros.pipeline.registration.plane import CameraPair, Pose, parse_pose
 from egmt_ros.pipeline.registration.register import MODES, Registration
+from egmt_ros.ros.requirements import has_message_filters
 
 NANOSECONDS = 1_000_000_000
 
@@ -109,7 +110,6 @@ class Spec:
 
 _CONFIGURE = Applies.CONFIGURE
 _QOS = ("sensor_data", "reliable", "default")
-_POLICIES_TO_COME = ("approximate_time", "exact_time")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 SPECS: tuple[Spec, ...] = (
@@ -154,12 +154,20 @@ SPECS: tuple[Spec, ...] = (
          "QoS history depth of the visible subscription, messages; 0: that of input.visible.qos.",
          0, 1000, applies=_CONFIGURE),
     Spec("sync.policy", "nearest",
-         "How frames are paired; nearest: mutually nearest source stamps."),
+         "How frames are paired; nearest: mutually nearest source stamps; approximate_time (first"
+         " match within max_gap) and exact_time (equal stamps): as message_filters does, which the"
+         " first of them needs.",
+         choices=("nearest", "approximate_time", "exact_time")),
     Spec("sync.max_gap", 0.05,
-         "Largest difference of the offset-corrected stamps of a pair, seconds.", 0.0, 10.0),
+         "Largest difference of the offset-corrected stamps of a pair, seconds; of no meaning"
+         " with exact_time.", 0.0, 10.0),
     Spec("sync.wait", 0.1,
-         "Longest time a frame waits for a nearer partner, seconds on the steady clock.",
+         "Longest time a frame waits for a (nearer) partner, seconds on the steady clock; longer"
+         " than the difference of the cameras' latencies.",
          0.001, 10.0),
+    Spec("sync.queue_size", 64,
+         "Most frames of one camera that wait; the oldest above that stays unpaired. At least the"
+         " faster camera's rate times wait.", 2, 2000),
     Spec("sync.thermal_offset", 0.0,
          "Added to thermal stamps before pairing, seconds; negative for late stamps.",
          -10.0, 10.0),
@@ -167,7 +175,15 @@ SPECS: tuple[Spec, ...] = (
          "Added to visible stamps before pairing, seconds; negative for late stamps.",
          -10.0, 10.0),
     Spec("sync.reuse_thermal", False,
-         "One thermal frame may serve several visible ones (9 Hz thermal, 30 Hz visible)."),
+         "One thermal frame may serve several visible ones (9 Hz thermal, 30 Hz visible); policy"
+         " nearest only."),
+    Spec("sync.on_missing", "wait",
+         "What happens while one camera sends nothing; wait: nothing is published; passthrough:"
+         " the other camera's images, with the labels found in them.",
+         choices=("wait", "passthrough")),
+    Spec("sync.missing_timeout", 1.0,
+         "Silence after which a camera is missing, seconds on the steady clock; longer than the"
+         " period of the slower camera.", 0.05, 600.0),
     Spec("thermal.encoding", "auto",
          "What thermal pixels mean: auto (as they are, no temperatures), mono8, raw16, centikelvin"
          " (K * 100), decicelsius (degrees Celsius * 10 + 1000), celsius (32FC1) or linear"
@@ -290,14 +306,17 @@ class InputParameters:
 
 @dataclass(frozen=True)
 class SyncParameters:
-    """Group sync.*; times in seconds."""
+    """Group sync.*; times in seconds, `queue_size` in frames of one camera."""
 
     policy: str
     max_gap: float
     wait: float
+    queue_size: int
     thermal_offset: float
     visible_offset: float
     reuse_thermal: bool
+    on_missing: str
+    missing_timeout: float
 
 
 @dataclass(frozen=True)
@@ -497,14 +516,7 @@ def _check_together(values: Mapping[str, Value]) -> list[str]:
         problems.append(
             f"parameter model.device is {device!r}: expected auto, cpu, cuda or cuda:N"
         )
-    policy = values["sync.policy"]
-    if policy in _POLICIES_TO_COME:
-        problems.append(
-            f"parameter sync.policy is {policy!r}: this version pairs by 'nearest' only, which"
-            " also pairs what the policies of message_filters pair; set sync.policy: nearest"
-        )
-    elif policy != "nearest":
-        problems.append(f"parameter sync.policy is {policy!r}: expected nearest")
+    problems += _check_sync(values)
     low, high = values["thermal.fixed_min"], values["thermal.fixed_max"]
     if math.isnan(low) != math.isnan(high):
         problems.append(
@@ -538,6 +550,28 @@ def _check_together(values: Mapping[str, Value]) -> list[str]:
             read()
         except ConfigError as error:
             problems.append(f"parameter {name}: {error}")
+    return problems
+
+
+def _check_sync(values: Mapping[str, Value]) -> list[str]:
+    problems = []
+    policy = values["sync.policy"]
+    if policy == "approximate_time" and not has_message_filters():
+        problems.append(
+            "parameter sync.policy is 'approximate_time', which is message_filters', and that is"
+            " not installed: install ros-$ROS_DISTRO-message-filters, or set sync.policy: nearest,"
+            " which needs nothing and pairs the nearest stamps where the other takes the first"
+        )
+    if policy == "approximate_time" and values["sync.max_gap"] == 0.0:
+        problems.append(
+            "parameters sync.policy is 'approximate_time' and sync.max_gap is 0: it pairs stamps"
+            " that are less apart than that; expected more, or sync.policy exact_time"
+        )
+    if policy != "nearest" and values["sync.reuse_thermal"]:
+        problems.append(
+            f"parameters sync.policy is {policy!r} and sync.reuse_thermal is true: only nearest"
+            " uses a frame again; set sync.policy to nearest or sync.reuse_thermal to false"
+        )
     return problems
 
 

@@ -1,4 +1,4 @@
-"""What the parameters make of the pipeline: the matcher, and a pair's way to a fused image."""
+"""What the parameters make of the pipeline: a pair's way to a fused image."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from egmt_ros.errors import EgmtError, InputError
-from egmt_ros.pipeline.pairing import NearestPairer, Pair, Side
+from egmt_ros.pipeline.missing_camera import Single
+from egmt_ros.pipeline.pairing import Frame, Pair, Side
+from egmt_ros.pipeline.passthrough import thermal_alone, visible_alone
 from egmt_ros.pipeline.registration.plane import CameraPair
 from egmt_ros.pipeline.results import FusionResult, Sources
 from egmt_ros.pipeline.text_encoder import TextEncoder
 from egmt_ros.pipeline.thermal import ThermalRangeEstimator
 from egmt_ros.pipeline.thermal_encoding import ThermalEncoding
-from egmt_ros.pipeline.thermal_reader import ThermalReader
+from egmt_ros.pipeline.thermal_reader import ThermalFrame, ThermalReader
 from egmt_ros.ros.conversions import thermal_array, visible_array
 from egmt_ros.ros.parameters import (
     FusionParameters,
-    SyncParameters,
     ThermalParameters,
     make_registration,
-    nanoseconds,
 )
 
 
@@ -116,6 +116,7 @@ class FrameProcessor:
         self._weights = weights
         self._reader = make_thermal_reader(parameters.thermal)
         self._registration = make_registration(parameters, cameras)
+        self._colour = True
 
     def replaced(self, engine: Engine, weights: Any) -> FrameProcessor:
         """Another engine or emphasis with the same memory: the thermal range goes on smoothly."""
@@ -123,17 +124,24 @@ class FrameProcessor:
         other._engine, other._weights = engine, weights
         return other
 
-    def process(self, pair: Pair) -> FusionResult:
+    def process(self, pair: Pair | Single) -> FusionResult:
         """Fuse a pair; the result has what was read from the thermal image (`thermal`) and
         what was fused (`sources`).
+
+        The result of a single frame shows that frame, in its camera's own size; a thermal image
+        is BGR unless the last visible one was grey.
 
         Raises:
             PairRejected: the images cannot be used (what the engine raises itself goes through).
         """
-        with _blamed_on(Side.THERMAL):
-            frame = self._reader.read(thermal_array(pair.thermal.payload.view), pair.thermal.stamp)
-        with _blamed_on(Side.VISIBLE):
-            visible = visible_array(pair.visible.payload.view)
+        frame = None if pair.thermal is None else self._read_thermal(pair.thermal)
+        visible = None if pair.visible is None else self._read_visible(pair.visible)
+        if visible is None:
+            with _blamed_on(Side.THERMAL):
+                return thermal_alone(self._engine.fuse, frame, self._colour, self._weights)
+        if frame is None:
+            with _blamed_on(Side.VISIBLE):
+                return visible_alone(self._engine.fuse, visible, self._weights)
         with _blamed_on(None):
             registered = self._registration.apply(frame.image, visible)
             thermal, visible = registered.thermal, registered.visible
@@ -141,6 +149,16 @@ class FrameProcessor:
             image = registered.complete(result.image)
         sources = Sources(thermal, frame.range, visible)
         return dataclasses.replace(result, image=image, thermal=frame.reading, sources=sources)
+
+    def _read_thermal(self, frame: Frame) -> ThermalFrame:
+        with _blamed_on(Side.THERMAL):
+            return self._reader.read(thermal_array(frame.payload.view), frame.stamp)
+
+    def _read_visible(self, frame: Frame) -> Any:
+        with _blamed_on(Side.VISIBLE):
+            visible = visible_array(frame.payload.view)
+        self._colour = visible.ndim == 3
+        return visible
 
 
 @contextmanager
@@ -162,14 +180,3 @@ def make_thermal_reader(thermal: ThermalParameters) -> ThermalReader:
         time_constant=thermal.time_constant,
     )
     return ThermalReader(estimator, encoding, thermal.invert, thermal.repair_lines)
-
-
-def make_pairer(sync: SyncParameters) -> NearestPairer:
-    """The matcher for a set of sync.* parameters."""
-    return NearestPairer(
-        max_gap=nanoseconds(sync.max_gap),
-        wait=nanoseconds(sync.wait),
-        thermal_offset=nanoseconds(sync.thermal_offset),
-        visible_offset=nanoseconds(sync.visible_offset),
-        reuse_thermal=sync.reuse_thermal,
-    )

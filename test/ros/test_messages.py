@@ -11,6 +11,7 @@ pytest.importorskip("egmt_msgs.msg", reason="egmt_msgs is not built")
 from builtin_interfaces.msg import Time  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
+from egmt_ros.pipeline.pairing import Side  # noqa: E402
 from egmt_ros.pipeline.results import EntityLabel, FusionResult, Region  # noqa: E402
 from egmt_ros.ros import messages  # noqa: E402
 from egmt_ros.ros.parameters import EntityParameters  # noqa: E402
@@ -43,8 +44,7 @@ def test_a_label_without_a_region_says_so():
     message = messages.label_array(
         result(labels=(label,)),
         header=Header(),
-        thermal_stamp=Time(sec=1),
-        visible_stamp=Time(sec=2),
+        stamps={Side.THERMAL: Time(sec=1), Side.VISIBLE: Time(sec=2)},
         model=MODEL,
         entities=EntityParameters(max_labels=5, threshold=-1.0, publish_all=False),
     )
@@ -53,6 +53,23 @@ def test_a_label_without_a_region_says_so():
     assert (sent.region.width, sent.region.height, sent.region_mass) == (0, 0, 0.0)
     assert (message.width, message.height) == (16, 8)
     assert (message.thermal_stamp.sec, message.visible_stamp.sec) == (1, 2)
+    assert message.mode == message.FUSED
+
+
+@pytest.mark.parametrize(
+    "side, mode, stamps",
+    [(Side.THERMAL, "THERMAL_ONLY", (7, 0)), (Side.VISIBLE, "VISIBLE_ONLY", (0, 7))],
+)
+def test_of_a_camera_that_is_missing_the_stamp_is_0_and_the_mode_says_so(side, mode, stamps):
+    message = messages.label_array(
+        result(),
+        header=Header(),
+        stamps={side: Time(sec=7)},
+        model=MODEL,
+        entities=EntityParameters(max_labels=5, threshold=-1.0, publish_all=False),
+    )
+    assert message.mode == getattr(message, mode)
+    assert (message.thermal_stamp.sec, message.visible_stamp.sec) == stamps
 
 
 def test_a_grey_image_is_mono8():
@@ -78,8 +95,7 @@ def test_only_a_label_that_is_present_has_a_region(threshold, present, region):
     sent = messages.label_array(
         result(labels=labels),
         header=Header(),
-        thermal_stamp=Time(),
-        visible_stamp=Time(),
+        stamps={},
         model=MODEL,
         entities=EntityParameters(max_labels=5, threshold=threshold, publish_all=True),
     ).labels

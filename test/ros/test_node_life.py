@@ -210,7 +210,7 @@ def test_a_start_value_that_is_refused_stops_the_node_from_being_made(ros_contex
 
     overrides = [
         Parameter("sync.max_gap", value=-1.0),
-        Parameter("sync.policy", value="exact_time"),
+        Parameter("sync.policy", value="latest"),
         Parameter("output.depth", value="five"),
     ]
     with pytest.raises(ConfigError) as refusal:
@@ -234,7 +234,7 @@ def test_changes_are_checked_then_applied_or_refused(rig):
     refused = change(model__device="cpu")
     assert not refused.successful and "cleanup" in refused.reason
     assert not change(autostart=False).successful
-    assert not change(sync__policy="exact_time").successful
+    assert not change(sync__policy="latest").successful
     refused = change(thermal__fixed_min=1.0)
     assert not refused.successful and "thermal.fixed_max" in refused.reason
     assert not rig.node.set_parameters([Parameter("sync.wait", Parameter.Type.NOT_SET)])[

@@ -157,7 +157,7 @@ def test_egmt_node_with_remapping_and_the_packages_own_file(rig, process, tmp_pa
     ("arguments", "words"),
     [
         (["-p", "sync.max_gap:=-1.0"], ["egmt_fusion: parameter sync.max_gap", "0 to 10"]),
-        (["-p", "sync.policy:=exact_time"], ["sync.policy", "nearest"]),
+        (["-p", "sync.policy:=latest"], ["sync.policy", "nearest"]),
         (["--params-file", "/nowhere.yaml"], ["/nowhere.yaml"]),
     ],
 )

@@ -14,6 +14,7 @@ from __future__ import annotations
 from egmt_ros.ros.diagnostics.builder import DiagnosticsBuilder
 from egmt_ros.ros.diagnostics.state import InputState, NodeState, ThermalDefects
 from egmt_ros.ros.diagnostics.status import ERROR, OK, WARN, Report, Source, Status
+from egmt_ros.ros.diagnostics.synchronising import synchronising_source
 from egmt_ros.ros.diagnostics.thread import DiagnosticsThread
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "Source",
     "Status",
     "ThermalDefects",
+    "synchronising_source",
 ]

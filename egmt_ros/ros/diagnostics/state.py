@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from egmt_ros.pipeline.latency import SlidingPercentiles
+from egmt_ros.pipeline.pairing import Side
 from egmt_ros.pipeline.results import ThermalReading
+from egmt_ros.ros.parameters import SyncParameters
 
 
 @dataclass
@@ -84,6 +86,8 @@ class NodeState:
     errors: int = 0
     pairs: int = 0
     resets: int = 0
+    missing: Side | None = None  # the camera without which images are passed through
+    sync: SyncParameters | None = None  # by which frames are paired; None before the first time
     processing_ms: SlidingPercentiles = field(default_factory=SlidingPercentiles)
     latency_ms: SlidingPercentiles = field(default_factory=SlidingPercentiles)
     wait_ms: SlidingPercentiles = field(default_factory=SlidingPercentiles)
