@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import array
 import copy
+import sys
 import threading
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,9 @@ import pytest
 from egmt_ros.errors import ConfigError
 from egmt_ros.pipeline.emphasis import emphasis_weights
 from egmt_ros.pipeline.results import EntityLabel, FusionResult, Region
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fault_harness import Campaign  # noqa: E402
 
 try:
     import rclpy
@@ -434,3 +439,9 @@ def caller(rig):
 @pytest.fixture
 def make_image():
     return image_message
+
+
+@pytest.fixture
+def campaign(rig):
+    """The rig with the checks that follow every fault."""
+    return Campaign(rig)

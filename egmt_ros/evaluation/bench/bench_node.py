@@ -148,7 +148,7 @@ class _Run(LiveProcesses):
             "model.warm_up_height": height,
         }  # fmt: skip
         if reliable:
-            self.parameters |= {f"input.{s}.reliability": "reliable" for s in node_figures.SIDES}
+            self.parameters |= {f"input.{s}.qos": "reliable" for s in node_figures.SIDES}
         self.main: ProcessMeter | None = None
 
     def run(self) -> list[Played]:
