@@ -1,9 +1,9 @@
 """Between sensor_msgs/Image and numpy arrays, without copies where none are needed.
 
 `image_view` (of `egmt_ros.pipeline`) is made for the callback: it checks the message and lays a
-view over its bytes. `thermal_array` and `visible_array` are made for the worker: they bring a view
-to what the engine takes, and touch pixels only where byte order, row padding or channel order ask
-for it.
+view over its bytes; `compressed_view` does so for compressed ones. `thermal_array` and
+`visible_array` are made for the worker: they bring a view to what the engine takes, and touch
+pixels only where the encoding, byte order, row padding or channel order ask for it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from egmt_ros.errors import InputError
-from egmt_ros.pipeline.image_view import ENCODINGS, TO_BGR, ImageView, image_view
+from egmt_ros.pipeline.compressed import compressed_view
+from egmt_ros.pipeline.image_pixels import thermal_array, visible_array
+from egmt_ros.pipeline.image_view import ENCODINGS, ImageView, image_view
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import Image
@@ -25,52 +26,11 @@ __all__ = [
     "ENCODINGS",
     "ImageView",
     "array_to_image",
+    "compressed_view",
     "image_view",
     "thermal_array",
     "visible_array",
 ]
-
-
-def thermal_array(view: ImageView) -> np.ndarray:
-    """The thermal image: HxW uint8, uint16 or float32, native and contiguous.
-
-    Copies only where byte order, row padding or colour channels ask for it. Of a colour image
-    whose channels are all equal one is taken.
-
-    Raises:
-        InputError: reason `colour_thermal`.
-    """
-    array = view.array
-    if array.ndim == 3:
-        blue, green, red = array[..., 0], array[..., 1], array[..., 2]
-        if not (np.array_equal(blue, green) and np.array_equal(green, red)):
-            raise InputError(
-                f"thermal image is coloured ({view.encoding}): a palette does not tell temperature;"
-                " switch the camera or driver to grey output (mono8, mono16, 16UC1 or 32FC1)",
-                "colour_thermal",
-            )
-        array = blue
-    return np.require(array, array.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
-
-
-def visible_array(view: ImageView) -> np.ndarray:
-    """The visible image: HxWx3 uint8 in the order B, G, R, or HxW uint8; contiguous.
-
-    Copies only where row padding or channel order ask for it. 8UC3 is taken as bgr8.
-
-    Raises:
-        InputError: reason `visible_encoding`.
-    """
-    if view.array.dtype != np.uint8:
-        raise InputError(
-            f"visible image is {view.encoding}: expected 8-bit grey or colour (mono8, rgb8, bgr8,"
-            " rgba8, bgra8); have the driver convert it, and check that the topics of the two"
-            " cameras are not swapped",
-            "visible_encoding",
-        )
-    if view.encoding in TO_BGR:
-        return cv2.cvtColor(view.array, TO_BGR[view.encoding])
-    return np.ascontiguousarray(view.array)
 
 
 def array_to_image(array: np.ndarray, header: Header, encoding: str) -> Image:

@@ -13,7 +13,8 @@ from egmt_ros.evaluation.bags.bags import BagSource
 from egmt_ros.evaluation.live.cdr import header_stamp
 from egmt_ros.evaluation.live.result import SessionResult
 from egmt_ros.evaluation.report.recording import LabelArray, Recording
-from egmt_ros.pipeline.image_view import TO_BGR, image_view
+from egmt_ros.pipeline.image_pixels import visible_array
+from egmt_ros.pipeline.image_view import BAYER, image_view
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +72,16 @@ def _images(bag: Any, topic: str, stamps: set[int]) -> dict[int, np.ndarray]:
 def display_image(message: Any) -> np.ndarray:
     """A sensor_msgs/Image for the eye: HxWx3 uint8 BGR.
 
-    16-bit and float images are stretched between their 0.5th and 99.5th percentile.
+    16-bit grey and float images are stretched between their 0.5th and 99.5th percentile.
 
     Raises:
         InputError: The encoding cannot be shown or the data are too short.
     """
     view = image_view(message)
     image = view.array
-    if image.dtype != np.uint8:
-        image = _stretched(image)
-    if image.ndim == 2:
-        return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-    if view.encoding in TO_BGR:
-        return cv2.cvtColor(image, TO_BGR[view.encoding])
-    return np.ascontiguousarray(image)
+    measured = image.ndim == 2 and image.dtype != np.uint8 and view.encoding not in BAYER
+    image = _stretched(image) if measured else visible_array(view)
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
 
 
 def _stretched(image: np.ndarray) -> np.ndarray:
