@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from egmt_ros.doctor.finding import Finding, ok, problem, warning
 
 IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED = "sensor_msgs/msg/CompressedImage"
 ENTITIES = "egmt_msgs/msg/EntityLabelArray"
 
 # Weak to strong: an offer must be at least the request.
@@ -25,6 +26,8 @@ STRENGTH = {
 PARAMETERS = {
     ("~/input/thermal/image", "reliability"): "input.thermal.qos",
     ("~/input/visible/image", "reliability"): "input.visible.qos",
+    ("~/input/thermal/image/compressed", "reliability"): "input.thermal.qos",
+    ("~/input/visible/image/compressed", "reliability"): "input.visible.qos",
     ("~/output/image", "reliability"): "output.qos",
 }
 """What changes a policy of ours; read by the node's configure transition."""
@@ -144,7 +147,8 @@ def check_node(graph: Graph) -> Finding:
 def check_configured(graph: Graph) -> Finding:
     """Whether the node has its inputs."""
     inputs = {topic.role: topic.name for topic in graph.topics if topic.incoming}
-    images = [topic for topic in graph.topics if topic.incoming and topic.ours.kind == IMAGE]
+    kinds = (IMAGE, COMPRESSED)
+    images = [topic for topic in graph.topics if topic.incoming and topic.ours.kind in kinds]
     if not images:
         return problem(
             "inputs",
@@ -169,7 +173,7 @@ def check_partners(topic: Topic, image_topics: Sequence[str] = ()) -> Finding:
         return ok(topic.name, listeners.replace("1 subscribers", "1 subscriber"))
     if topic.theirs:
         return ok(topic.name, f"published by {nodes}")
-    if topic.ours.kind != IMAGE:
+    if topic.ours.kind not in (IMAGE, COMPRESSED):
         return ok(topic.name, "no publisher; needed only where the fused image is to have one")
     others = [name for name in image_topics if name != topic.name]
     there = f" (there are {', '.join(others)})" if others else ""
@@ -189,8 +193,8 @@ def check_types(topic: Topic) -> list[Finding]:
             " not hear each other",
             "remap one of them to a topic of its own type"
             + (
-                "; image_transport republishes compressed images as raw ones"
-                if topic.incoming and theirs.kind.endswith("/CompressedImage")
+                "; input.*.transport: compressed hears compressed images"
+                if topic.incoming and theirs.kind == COMPRESSED
                 else ""
             ),
         )

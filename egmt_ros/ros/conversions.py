@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from egmt_ros.errors import InputError
-from egmt_ros.pipeline.compressed import compressed_view
-from egmt_ros.pipeline.image_pixels import thermal_array, visible_array
+from egmt_ros.pipeline.compressed import announced_size, compressed_view
+from egmt_ros.pipeline.image_pixels import Viewed, thermal_array, visible_array
 from egmt_ros.pipeline.image_view import ENCODINGS, ImageView, image_view
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ENCODINGS",
     "ImageView",
+    "Viewed",
+    "announced_size",
     "array_to_image",
     "compressed_view",
     "image_view",

@@ -11,17 +11,19 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-from egmt_ros.doctor.graph import ENTITIES, IMAGE, Endpoint, Graph, Status, Topic
+from egmt_ros.doctor.graph import COMPRESSED, ENTITIES, IMAGE, Endpoint, Graph, Status, Topic
 from egmt_ros.ros import qos
 from egmt_ros.ros.endpoints import endpoints
 from egmt_ros.ros.lifecycle import RCLError
 
-KINDS = (IMAGE, "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo", ENTITIES)
-COUNTED = (IMAGE, "sensor_msgs/msg/CompressedImage", ENTITIES)
+KINDS = (IMAGE, COMPRESSED, "sensor_msgs/msg/CameraInfo", ENTITIES)
+COUNTED = (IMAGE, COMPRESSED, ENTITIES)
 
 ROLES = (
     "~/input/thermal/image",
     "~/input/visible/image",
+    "~/input/thermal/image/compressed",
+    "~/input/visible/image/compressed",
     "~/input/thermal/camera_info",
     "~/input/visible/camera_info",
     "~/output/image",
@@ -165,7 +167,8 @@ class _Observer:
             if name == f"{node}{role[1:]}":
                 return role
         if incoming:
-            return self._named_inputs.get(node, {}).get(name, "")
+            role = self._named_inputs.get(node, {}).get(name, "")
+            return f"{role}/compressed" if role and kind == COMPRESSED else role
         return {IMAGE: "~/output/image", ENTITIES: "~/output/entities"}.get(kind, "")
 
     def _endpoints(self, topic: str, incoming: bool) -> list[Endpoint]:

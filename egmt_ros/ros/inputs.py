@@ -7,7 +7,8 @@ import time
 
 from rclpy.clock import Clock
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import Image
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
 
 from egmt_ros.errors import InputError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
@@ -16,7 +17,7 @@ from egmt_ros.pipeline.mailbox import Mailbox
 from egmt_ros.pipeline.missing_camera import Single
 from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.ros import qos
-from egmt_ros.ros.conversions import image_view
+from egmt_ros.ros.conversions import Viewed, announced_size, compressed_view, image_view
 from egmt_ros.ros.diagnostics import InputState, NodeState
 from egmt_ros.ros.lifecycle import SteadyAlarm, matched_publishers
 from egmt_ros.ros.parameters import FusionParameters, InputParameters, SyncParameters
@@ -48,7 +49,7 @@ class Inputs:
         self._state = state
         self._throttle = throttle
         self._subscribers: dict[Side, object] = {}
-        self._intake = Intake(account, image_view, self._on_bad_frame)
+        self._intake = Intake(account, _view, self._on_bad_frame)
         self._alarm = SteadyAlarm(node, self._on_release, steady)
         self.states = {side: self._input_state(side) for side in (Side.THERMAL, Side.VISIBLE)}
 
@@ -57,10 +58,14 @@ class Inputs:
         for side, wanted in (
             (Side.THERMAL, parameters.thermal), (Side.VISIBLE, parameters.visible)
         ):
+            state = self.states[side]
+            state.topic = image_topic(self._node, side, wanted.transport)
+            compressed = wanted.transport == "compressed"
+            receive = self._on_compressed if compressed else self._on_image
             self._subscribers[side] = self._watch.subscribe(
-                Image,
-                f"~/input/{side.value}/image",
-                functools.partial(self._on_image, side),
+                CompressedImage if compressed else Image,
+                state.topic,
+                functools.partial(receive, side),
                 qos.stream(wanted.qos, wanted.depth),
                 status=f"{side.value} input",
                 parameter=f"input.{side.value}.qos",
@@ -102,11 +107,24 @@ class Inputs:
         return self._intake.skew.seconds()
 
     def _on_image(self, side: Side, message: Image) -> None:
+        state = self.states[side]
+        state.encoding = message.encoding
+        state.width, state.height = message.width, message.height
+        self._receive(side, message)
+
+    def _on_compressed(self, side: Side, message: CompressedImage) -> None:
+        state = self.states[side]
+        state.encoding = message.format
+        try:
+            state.width, state.height = announced_size(message.data)
+        except InputError:  # told when the frame is rejected
+            state.width = state.height = 0
+        self._receive(side, message)
+
+    def _receive(self, side: Side, message: Image | CompressedImage) -> None:
         now = time.monotonic_ns()
         state = self.states[side]
         state.last_arrival = now
-        state.encoding = message.encoding
-        state.width, state.height = message.width, message.height
         stamp = message.header.stamp
         state.last_stamp = stamp.sec * 1_000_000_000 + stamp.nanosec
         self._intake.receive(side, state.last_stamp, message, now)
@@ -133,9 +151,29 @@ class Inputs:
         self._alarm.set(self._intake.deadline())
 
     def _input_state(self, side: Side) -> InputState:
-        topic = self._node.resolve_topic_name(f"~/input/{side.value}/image")
-        return InputState(
-            topic=topic,
-            publishers=lambda: self._node.count_publishers(topic),
-            matched=lambda: matched_publishers(self._subscribers.get(side)),
-        )
+        state = InputState(image_topic(self._node, side, "raw"))
+        state.publishers = lambda: self._node.count_publishers(state.topic)
+        state.matched = lambda: matched_publishers(self._subscribers.get(side))
+        return state
+
+
+def image_topic(node: Node, side: Side, transport: str) -> str:
+    """Where the images of a camera come, resolved.
+
+    With transport compressed that is the camera's topic and `/compressed`, as image_transport
+    names it: whoever remaps `~/input/<side>/image` remaps both. `~/input/<side>/image/compressed`
+    can be remapped by itself as well.
+    """
+    raw = f"~/input/{side.value}/image"
+    if transport == "raw":
+        return node.resolve_topic_name(raw)
+    own = f"{raw}/compressed"
+    resolved = node.resolve_topic_name(own)
+    if resolved != node.resolve_topic_name(own, only_expand=True):
+        return resolved
+    return f"{node.resolve_topic_name(raw)}/compressed"
+
+
+def _view(message: Image | CompressedImage) -> Viewed:
+    """Made without copying, in the callback."""
+    return compressed_view(message) if hasattr(message, "format") else image_view(message)

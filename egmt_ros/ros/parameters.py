@@ -109,6 +109,7 @@ class Spec:
 
 
 _CONFIGURE = Applies.CONFIGURE
+_TRANSPORTS = ("raw", "compressed")
 _QOS = ("sensor_data", "reliable", "default")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -140,6 +141,10 @@ SPECS: tuple[Spec, ...] = (
     Spec("model.warm_up_height", 480,
          "Height, pixels, of the image that warms the network up in configure; 0: no warm-up.",
          0, 8192, applies=_CONFIGURE),
+    Spec("input.thermal.transport", "raw",
+         "How the thermal camera's images come: raw (sensor_msgs/Image) or compressed"
+         " (CompressedImage on .../image/compressed, jpeg or png; 16-bit png keeps every value).",
+         choices=_TRANSPORTS, applies=_CONFIGURE),
     Spec("input.thermal.qos", "sensor_data",
          "QoS of the thermal subscription: sensor_data (best effort, hears every publisher),"
          " reliable, or default (as ROS has it: reliable, depth 10).",
@@ -147,6 +152,9 @@ SPECS: tuple[Spec, ...] = (
     Spec("input.thermal.depth", 0,
          "QoS history depth of the thermal subscription, messages; 0: that of input.thermal.qos.",
          0, 1000, applies=_CONFIGURE),
+    Spec("input.visible.transport", "raw",
+         "How the visible camera's images come, like input.thermal.transport.",
+         choices=_TRANSPORTS, applies=_CONFIGURE),
     Spec("input.visible.qos", "sensor_data",
          "QoS of the visible subscription, like input.thermal.qos.",
          choices=_QOS, applies=_CONFIGURE),
@@ -290,8 +298,9 @@ class ModelParameters:
 
 @dataclass(frozen=True)
 class SubscriptionParameters:
-    """QoS of one input; depth in messages, 0: that of the profile."""
+    """Transport and QoS of one input; depth in messages, 0: that of the profile."""
 
+    transport: str
     qos: str
     depth: int
 

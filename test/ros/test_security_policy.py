@@ -59,6 +59,10 @@ def test_the_policy_names_the_topics_and_services_of_the_running_node(rig) -> No
         wanted["service", "reply"].remove("~/get_type_description")
     # Of tf2's listener, which is not there everywhere; see test_node_camera_info.
     wanted["topic", "subscribe"] -= {"/tf", "/tf_static"}
+    # Those stand for the raw ones with input.*.transport: compressed.
+    wanted["topic", "subscribe"] -= {
+        f"~/input/{side}/image/compressed" for side in ("thermal", "visible")
+    }
     rig.start()
     rig.base = "/second/egmt_fusion"
     other = {"output.reference": "thermal", "use_sim_time": True}
