@@ -22,7 +22,8 @@ class SizeCache(Generic[Prepared]):
 
     Args:
         prepare: Called with width and height, pixels.
-        announce: Called with a line before and after it.
+        announce: Called with a line before and after it; once sizes keep changing, less and less
+            often.
         kept: Sizes to keep; the one not used for longest goes first.
     """
 
@@ -35,21 +36,30 @@ class SizeCache(Generic[Prepared]):
         self._prepare = prepare
         self._announce = announce
         self._kept = kept
+        self._count = 0  # of all that were prepared
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
     def get(self, width: int, height: int) -> Prepared:
         """What belongs to this size. Lets through what `prepare` raises, and keeps nothing then."""
         size = width, height
         if size not in self._prepared:
-            self._announce(f"preparing the network for images of {width}x{height} ...")
+            self._count += 1
+            self._tell(f"preparing the network for images of {width}x{height} ...")
             start = time.perf_counter()
             while len(self._prepared) >= self._kept:
                 self._prepared.popitem(last=False)
             self._prepared[size] = self._prepare(width, height)
             took = time.perf_counter() - start
-            self._announce(f"prepared the network for images of {width}x{height} in {took:.1f} s")
+            self._tell(f"prepared the network for images of {width}x{height} in {took:.1f} s")
         self._prepared.move_to_end(size)
         return self._prepared[size]
+
+    def _tell(self, line: str) -> None:
+        if self._count > 2 * self._kept:
+            if self._count & (self._count - 1):  # only the powers of two
+                return
+            line += f" (sizes keep changing: {self._count} times so far, {self._kept} are kept)"
+        self._announce(line)
 
     def clear(self) -> None:
         """Let go of everything."""

@@ -128,12 +128,11 @@ class FusionJob:
         state.errors += 1
         for frame in pair.frames:
             self._account.reject(frame.payload.ticket, reject_reason(error))
-        trace = "".join(traceback.format_exception(error))
-        self._throttle.error(
-            self._logger,
-            ("failed", type(error)),
-            f"a pair could not be fused, its frames are rejected: {state.last_error}\n{trace}",
-        )
+        key = ("failed", type(error))
+        line = f"a pair could not be fused, its frames are rejected: {state.last_error}"
+        if self._throttle.is_new(key):
+            line += "\n" + "".join(traceback.format_exception(error))
+        self._throttle.error(self._logger, key, line)
         if not self.abandoned:
             self._recovery.failed(error)
 

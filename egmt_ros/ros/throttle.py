@@ -34,6 +34,11 @@ class LogThrottle:
         self._lock = threading.Lock()
         self._seen: dict[Hashable, tuple[float, int]] = {}
 
+    def is_new(self, key: Hashable) -> bool:
+        """Whether nothing was said about the key so far."""
+        with self._lock:
+            return key not in self._seen
+
     def warning(self, logger: Logger, key: Hashable, message: str) -> bool:
         """Warn unless the key was logged a moment ago; returns whether it was logged now."""
         line = self._line(key, message)

@@ -187,6 +187,17 @@ def test_sizes_are_kept_until_others_are_used_more() -> None:
     assert prepared[-1] == (2, 9) and len(prepared) == 5
 
 
+def test_sizes_that_keep_changing_are_told_less_and_less_often() -> None:
+    lines: list[str] = []
+    cache = SizeCache(lambda width, height: None, lines.append, kept=2)
+    for width in range(1, 101):
+        cache.get(width, 9)
+    begun = [line for line in lines if line.startswith("preparing")]
+    sizes = [int(line.split("images of ")[1].split("x")[0]) for line in begun]
+    assert sizes == [1, 2, 3, 4, 8, 16, 32, 64] and len(lines) == 2 * len(begun)
+    assert begun[-1].endswith("(sizes keep changing: 64 times so far, 2 are kept)")
+
+
 # Engines ------------------------------------------------------------------------------------------
 
 

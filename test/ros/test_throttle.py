@@ -27,6 +27,15 @@ def test_the_first_at_once_then_one_a_period_with_the_number_left_out():
     ]
 
 
+def test_what_was_said_once_is_not_new():
+    now, lines = [0.0], Lines()
+    throttle = LogThrottle(period=10.0, now=lambda: now[0])
+    assert throttle.is_new("dark")
+    throttle.warning(lines, "dark", "dark")
+    now[0] = 100.0
+    assert not throttle.is_new("dark") and throttle.is_new("short")
+
+
 def test_a_logger_of_ros_takes_both_severities_from_one_throttle(capfd):
     pytest.importorskip("rclpy", reason="rclpy is not installed")
     from rclpy.logging import get_logger
