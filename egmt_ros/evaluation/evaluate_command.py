@@ -21,6 +21,10 @@ _WHAT = {
         "egmt_ros.evaluation.emphasis.emphasis_command",
         "what emphasising an entity does to the fused images",
     ),
+    "registration": (
+        "egmt_ros.evaluation.registration.registration_command",
+        "known warps found again, shifted mounts noticed",
+    ),
     "ablations": ("egmt_ros.evaluation.ablations_command", "what each idea of the network adds"),
     "folds": (
         "egmt_ros.evaluation.labels.folds_command",

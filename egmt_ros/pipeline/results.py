@@ -70,11 +70,13 @@ class Sources:
         thermal: (H, W) uint8, uint16 or float32.
         range: Its values that are black and white.
         visible: (H, W, 3) uint8 BGR or (H, W) uint8.
+        outside: (H, W) uint8, 1 where there is no thermal image; None: it is everywhere.
     """
 
     thermal: np.ndarray | None
     range: ThermalRange | None
     visible: np.ndarray | None
+    outside: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

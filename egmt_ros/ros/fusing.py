@@ -13,6 +13,7 @@ from egmt_ros.pipeline.mailbox import Mailbox
 from egmt_ros.pipeline.missing_camera import Single
 from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.pipeline.registration.plane import CameraPair
+from egmt_ros.pipeline.registration.watch import RegistrationWatch
 from egmt_ros.pipeline.worker import Worker
 from egmt_ros.ros.diagnostics import InputState, NodeState
 from egmt_ros.ros.job import FusionJob, Work
@@ -38,6 +39,7 @@ class Fusing:
         recovery: Is told of each pair that was fused or failed.
         context_ok: Whether the node's context is still valid.
         cameras: What is known of both cameras, for registration.mode camera_info.
+        watch: Is shown the fused pairs.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Fusing:
         recovery: Recovery,
         context_ok: Callable[[], bool],
         cameras: Callable[[], CameraPair],
+        watch: RegistrationWatch,
     ) -> None:
         self._account = account
         self._state = state
@@ -60,6 +63,7 @@ class Fusing:
         self._recovery = recovery
         self._context_ok = context_ok
         self._cameras = cameras
+        self._watch = watch
         self._worker: Worker[Pair | Single] | None = None
         self._stuck: Worker[Pair | Single] | None = None  # the last one that did not end in time
         self._stuck_job: FusionJob | None = None
@@ -117,8 +121,9 @@ class Fusing:
         self._job = FusionJob(
             work=self._work, outputs=outputs, account=self._account, state=self._state,
             inputs=self._inputs, logger=self._logger, throttle=self._throttle,
-            recovery=self._recovery, context_ok=self._context_ok,
+            recovery=self._recovery, context_ok=self._context_ok, watch=self._watch,
         )
+        _restart(self._watch, parameters)
         self._mailbox = Mailbox()
         self._worker = Worker(self._mailbox, self._job.handle, self._job.fail)
         self._worker.start()
@@ -144,6 +149,8 @@ class Fusing:
         """
         if self._worker is not None:
             like = None if anew else self._work
+            if anew:
+                _restart(self._watch, parameters)
             work = self._work = self._make_work(engine, model, parameters, like)
             return self._worker.do_between(lambda job=self._job: job.go_on_with(work))
         idle: Future[None] = Future()
@@ -163,6 +170,7 @@ class Fusing:
             self._logger.error(
                 f"the worker has been busy with one pair for {WORKER_TIMEOUT:g} s: left behind"
             )
+        self._watch.stop()
         self._size = self.size
         self._worker = self._mailbox = self._job = self._work = None
 
@@ -185,6 +193,11 @@ class Fusing:
             else like.processor.replaced(engine, weights)
         )
         return Work(processor, model, parameters.entities)
+
+
+def _restart(watch: RegistrationWatch, parameters: FusionParameters) -> None:
+    wanted = parameters.registration
+    watch.restart(wanted.check_period, wanted.check_limit)
 
 
 def _lives(worker: Worker[Pair | Single] | None) -> bool:

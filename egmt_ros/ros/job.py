@@ -14,6 +14,7 @@ from egmt_ros.pipeline.intake import settle_pair
 from egmt_ros.pipeline.latency import PairTiming
 from egmt_ros.pipeline.missing_camera import Single
 from egmt_ros.pipeline.pairing import Pair, Side
+from egmt_ros.pipeline.registration.watch import RegistrationWatch
 from egmt_ros.ros.diagnostics import InputState, NodeState
 from egmt_ros.ros.failures import describe, reject_reason
 from egmt_ros.ros.messages import ModelIdentity
@@ -63,6 +64,7 @@ class FusionJob:
         throttle: LogThrottle,
         recovery: Recovery,
         context_ok: Callable[[], bool],
+        watch: RegistrationWatch,
     ) -> None:
         self._work = work
         self._outputs = outputs
@@ -73,6 +75,7 @@ class FusionJob:
         self._throttle = throttle
         self._recovery = recovery
         self._context_ok = context_ok
+        self._watch = watch
         self._last_published: int | None = None
         self.abandoned = False
         self.size: tuple[int, int] | None = None
@@ -120,6 +123,7 @@ class FusionJob:
         self._recovery.fused()
         timing = self._measure(pair, start, processed, published)
         self._outputs.publish_debug(result, pair, work.model, work.entities, timing)
+        self._watch.offer(result.sources)
 
     def fail(self, pair: Pair | Single, error: Exception) -> None:
         """The engine or a publisher raised: count it and go on."""

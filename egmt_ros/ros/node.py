@@ -27,6 +27,7 @@ from std_srvs.srv import SetBool
 
 from egmt_ros.errors import ConfigError, EgmtError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
+from egmt_ros.pipeline.registration.watch import RegistrationWatch
 from egmt_ros.ros import qos
 from egmt_ros.ros.camera_geometry import CameraGeometry, check_pose_source
 from egmt_ros.ros.diagnostics import (
@@ -108,10 +109,11 @@ class FusionNode(LifecycleNode):
             self, self._account, self._state, self._throttle, self._steady, self._qos_watch
         )
         self._cameras = CameraGeometry(self)
+        self._watch = RegistrationWatch()
         self._fusing = Fusing(
             account=self._account, state=self._state, inputs=self._inputs.states,
             logger=self.get_logger(), throttle=self._throttle, recovery=self._recovery,
-            context_ok=self.context.ok, cameras=self._cameras.pair,
+            context_ok=self.context.ok, cameras=self._cameras.pair, watch=self._watch,
         )
         try:
             self._parameter_store = ParameterStore(
@@ -142,7 +144,9 @@ class FusionNode(LifecycleNode):
         for status in ("thermal input", "visible input", "outputs"):
             self._diagnostics.add(status, self._qos_watch.source(status))
         self._diagnostics.add("registration", registration_source(
-            lambda: self._parameter_store.current.registration.mode, self._cameras.check_received
+            lambda: self._parameter_store.current.registration.mode,
+            self._cameras.check_received,
+            lambda: self._watch.finding,
         ))
         self._diagnostics.add("pairing", synchronising_source(self._state, self._inputs.skew))
         self._diagnostics_thread = DiagnosticsThread(

@@ -241,6 +241,12 @@ SPECS: tuple[Spec, ...] = (
     Spec("registration.depth", 10.0,
          "For mode camera_info: distance along the visible camera's axis at which things are laid"
          " over each other, metres.", 0.01, 1e6),
+    Spec("registration.check_period", 2.0,
+         "Seconds between two checks of how far the thermal image lies beside the visible one, told"
+         " on /diagnostics; 0: none.", 0.0, 3600.0),
+    Spec("registration.check_limit", 5.0,
+         "Shift, pixels at 640 of width, from which the median of the last checks is a warning that"
+         " a mount has moved.", 0.5, 40.0),
     Spec("output.reference", "visible",
          "Camera whose stamp, frame_id and size the fused image has.",
          choices=("visible", "thermal"), applies=_CONFIGURE),
@@ -363,13 +369,17 @@ class ThermalParameters:
 
 @dataclass(frozen=True)
 class RegistrationParameters:
-    """Group registration.*; `homography` is a file's path or nine numbers; depth in metres."""
+    """Group registration.*; `homography` is a file's path or nine numbers, depth is in metres,
+    `check_period` in seconds, `check_limit` in pixels at 640 of width.
+    """
 
     mode: str
     homography: str
     translation: str
     rotation: str
     depth: float
+    check_period: float
+    check_limit: float
 
     @functools.cached_property
     def warp(self) -> Homography | None:

@@ -147,7 +147,7 @@ class FrameProcessor:
             thermal, visible = registered.thermal, registered.visible
             result = self._engine.fuse(thermal, visible, frame.range, self._weights)
             image = registered.complete(result.image)
-        sources = Sources(thermal, frame.range, visible)
+        sources = Sources(thermal, frame.range, visible, registered.outside)
         return dataclasses.replace(result, image=image, thermal=frame.reading, sources=sources)
 
     def _read_thermal(self, frame: Frame) -> ThermalFrame:

@@ -31,7 +31,9 @@ class Edges(NamedTuple):
     valid: np.ndarray
 
 
-def edge_channels(image: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def edge_channels(
+    image: np.ndarray, valid: np.ndarray, orientations: int = ORIENTATIONS
+) -> np.ndarray:
     """How much edge there is at each pixel, by direction but not by sign.
 
     Hot can be bright or dark in the visible image, so that only the direction of an edge, modulo
@@ -43,15 +45,16 @@ def edge_channels(image: np.ndarray, valid: np.ndarray) -> np.ndarray:
     Args:
         image: (H, W) of any number type.
         valid: (H, W) bool; pixels outside show nothing.
+        orientations: How many directions are told apart.
 
     Returns:
-        (H, W, 6) float32, 0..1; 0 outside `valid` and within 3 pixels of it.
+        (H, W, orientations) float32, 0..1; 0 outside `valid` and within 3 pixels of it.
     """
     smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), SMOOTHING)
     across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     inside = cv2.erode(valid.astype(np.uint8), np.ones((7, 7), np.uint8), borderValue=0) > 0
-    angles = np.arange(ORIENTATIONS) * np.pi / ORIENTATIONS
+    angles = np.arange(orientations) * np.pi / orientations
     channels = np.abs(
         across[..., None] * np.cos(angles).astype(np.float32)
         + down[..., None] * np.sin(angles).astype(np.float32)

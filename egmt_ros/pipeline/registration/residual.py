@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from egmt_ros.pipeline.registration.edges import FINE_WIDTH, Edges, ImagePair, edges_of
+from egmt_ros.pipeline.registration.shift import vertex
 
 BLOCKS_ACROSS = 8
 REACH = 8
@@ -85,12 +86,6 @@ def _shift(edges: Sequence[Edges], top: int, left: int, side: int) -> tuple[floa
         return None
     if not (0 < row < 2 * REACH and 0 < column < 2 * REACH):
         return None
-    down = _vertex(*total[row - 1 : row + 2, column])
-    across = _vertex(*total[row, column - 1 : column + 2])
+    down = vertex(*total[row - 1 : row + 2, column])
+    across = vertex(*total[row, column - 1 : column + 2])
     return row - REACH + down, column - REACH + across
-
-
-def _vertex(before: float, at: float, after: float) -> float:
-    """Where the parabola through three neighbours has its maximum, -0.5 .. 0.5."""
-    bend = before - 2 * at + after
-    return 0.0 if bend >= 0 else 0.5 * (before - after) / bend
