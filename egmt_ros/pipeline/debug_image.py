@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from egmt_ros.pipeline.results import EntityLabel, FusionResult, Region
-from egmt_ros.pipeline.thermal import FULL_SCALE_8_BIT, ThermalRange
+from egmt_ros.pipeline.thermal import FULL_SCALE_8_BIT, ThermalRange, shown_grey
 
 # A panel holds an image of this size as it is, pixels; larger ones are shrunk to fit, and smaller
 # ones enlarged until there is room for a line of text.
@@ -63,10 +63,11 @@ def draw_debug_image(
             thermal = _grey(_fit(sources.thermal, size), sources.range)
         if sources.visible is not None:
             visible = _fit(sources.visible, size)
+    both = sources is None or not (thermal is None or visible is None)
     panels = (
         (_thermal_title(result), thermal),
         ("visible", visible),
-        ("fused", _fit(result.image, size)),
+        ("fused" if both else "not fused", _fit(result.image, size)),
     )
     for number, (title, picture) in enumerate(panels):
         left = number * (size.width + _GAP)
@@ -117,10 +118,8 @@ def _fit(image: np.ndarray, size: _Size) -> np.ndarray:
 
 def _grey(thermal: np.ndarray, limits: ThermalRange) -> np.ndarray:
     """(H, W) uint8 of a thermal image as the network is shown it."""
-    if thermal.dtype == np.uint8 and limits == FULL_SCALE_8_BIT:
-        return thermal
-    scaled = (thermal.astype(np.float32) - limits.low) * (255.0 / (limits.high - limits.low))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    as_it_is = thermal.dtype == np.uint8 and limits == FULL_SCALE_8_BIT
+    return thermal if as_it_is else shown_grey(thermal, limits)
 
 
 def _thermal_title(result: FusionResult) -> str:

@@ -127,6 +127,8 @@ def test_a_camera_that_is_missing_is_said_to_be():
     thermal, seen, fused = panels(canvas)
     assert 0 < (thermal > 100).any(axis=2).sum() < 2000, "a few words on a dark ground"
     assert (seen == 120).all() and (fused == 180).all()
+    pair = draw_debug_image(result(), (), ())
+    assert differing(canvas[:LINE, 1288:], pair[:LINE, 1288:]), "the last one is not called fused"
     canvas = draw_debug_image(result(sources=None), (), ())
     assert (panels(canvas)[2] == 180).all()
 

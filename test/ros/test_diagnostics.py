@@ -230,6 +230,15 @@ def test_times_are_told_with_their_percentiles(desk):
         assert told == ["50.000", "95.000", "99.000"], name
 
 
+def test_what_is_published_counts_with_and_without_a_partner(desk):
+    desk.report()
+    desk.now += SECOND
+    desk.state.pairs += 20
+    for _ in range(10):
+        desk.account.receive(Side.THERMAL).settle(Outcome.PASSTHROUGH)
+    assert desk.report()["model"][1]["output_hz"] == "30.000"
+
+
 def test_the_process_tells_its_memory_and_its_share_of_a_processor(desk):
     status, values = desk.report()["process"]
     assert status.level == OK and " MB of memory, " in status.message

@@ -5,6 +5,9 @@ from __future__ import annotations
 from egmt_ros.ros.diagnostics.state import NodeState
 from egmt_ros.ros.diagnostics.status import ERROR, OK, Report, Source, Status, percentiles
 
+# What is published, by the counters of a report.
+_PUBLISHED = ("pairs", "thermal.passthrough", "visible.passthrough")
+
 
 def model_source(state: NodeState) -> Source:
     """The node's state, its model, errors, and how long pairs take."""
@@ -26,7 +29,7 @@ def model_source(state: NodeState) -> Source:
             "state": state.phase,
             "enabled": state.enabled,
             **state.model,
-            "output_hz": report.rate("pairs"),
+            "output_hz": sum(map(report.rate, _PUBLISHED)),
             "errors": state.errors,
             "last_error": state.last_error,
         }
