@@ -170,8 +170,8 @@ SPECS: tuple[Spec, ...] = (
          "Largest difference of the offset-corrected stamps of a pair, seconds; of no meaning"
          " with exact_time.", 0.0, 10.0),
     Spec("sync.wait", 0.1,
-         "Longest time a frame waits for a (nearer) partner, seconds on the steady clock; longer"
-         " than the difference of the cameras' latencies.",
+         "Longest time a frame waits for a (nearer) partner, seconds on the steady clock; the"
+         " nearest is sure to be found from max_gap plus the difference of the latencies on.",
          0.001, 10.0),
     Spec("sync.queue_size", 64,
          "Most frames of one camera that wait; the oldest above that stays unpaired. At least the"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -317,3 +318,88 @@ def test_the_node_fuses_by_message_filters_and_the_account_adds_up(rig, policy):
     rig.wait(
         lambda: rig.status("pairing")[1]["message_filters"] == "true", "diagnostics say by what"
     )
+
+
+# What diagnostics say of it ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def tell():
+    """The pairing status that a report of these circumstances gives."""
+    pytest.importorskip("diagnostic_msgs.msg", reason="ROS 2 is not installed")
+    from egmt_ros.ros.diagnostics import NodeState, Report, synchronising_source
+
+    def ask(*, skew=None, unpaired=3, phase="active", missing=None, **sync):
+        values = {f"sync.{name}": value for name, value in sync.items()}
+        state = NodeState(phase=phase, missing=missing, sync=build(values).sync)
+        fresh = {"visible.unpaired": unpaired, "thermal.unpaired": 0}
+        report = Report(0, 0, 1.0, {"thermal": {}, "visible": {}}, fresh, 0)
+        return synchronising_source(state, lambda: skew)(report)
+
+    return ask
+
+
+def test_more_skew_than_wait_is_a_warning_with_what_to_set(tell):
+    status = tell(skew=0.3, wait=0.1, max_gap=0.05)
+    assert status.level == b"\x01" and status.values["skew_ms"] == pytest.approx(300)
+    for word in ("thermal images come 300 ms later", "sync.wait to 0.41", "sync.thermal_offset"):
+        assert word in status.message
+    assert "visible images come 250 ms later" in tell(skew=-0.25).message
+    assert "sync.visible_offset" in tell(skew=-0.25).message
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        {"skew": 0.09},
+        {"skew": 0.3, "wait": 0.4},
+        {"skew": 0.3, "unpaired": 0},
+        {"skew": 0.3, "thermal_offset": 0.3},
+        {"skew": 0.3, "visible_offset": -0.25},
+        {"skew": None},
+    ],
+)
+def test_otherwise_there_is_no_warning(tell, fine):
+    status = tell(**fine)
+    assert (status.level, status.message) == (b"\x00", "")
+    assert (status.values["policy"], status.values["missing_camera"]) == ("nearest", "")
+
+
+def test_a_missing_camera_is_a_warning_while_active(tell):
+    status = tell(missing=V, skew=5.0)
+    assert status.level == b"\x01" and status.values["missing_camera"] == "visible"
+    assert status.message == "the visible camera is missing: thermal images are passed through"
+    assert tell(missing=V, phase="inactive") is None
+
+
+def test_images_that_come_later_than_wait_are_unpaired_until_it_is_raised_as_told(rig):
+    from rclpy.parameter import Parameter
+
+    rig.start(parameters={"sync.wait": 0.05, "sync.max_gap": 0.01, "diagnostics.period": 0.3})
+    period, behind = 40 * MS, 10
+    sent = 0
+
+    def send_one():
+        """A visible image, and the thermal one of ten frames ago, at 25 Hz at most."""
+        nonlocal sent
+        rig.send("visible", 10**18 + sent * period)
+        if sent >= behind:
+            rig.send("thermal", 10**18 + (sent - behind) * period)
+        sent += 1
+        time.sleep(period * 1e-9)
+
+    def told():
+        send_one()
+        status = rig.status("pairing")[0]
+        return "thermal images come" in status.message and "sync.wait to" in status.message
+
+    rig.wait(told, "diagnostics say what to set", timeout=20.0)
+    advice = float(rig.status("pairing")[0].message.split("sync.wait to ")[1].split()[0])
+    assert 0.4 <= advice
+    assert rig.node.set_parameters([Parameter("sync.wait", value=2 * advice)])[0].successful
+
+    def fused():
+        send_one()
+        return len(rig.messages["image"]) >= 5
+
+    rig.wait(fused, "pairs are fused", timeout=20.0)

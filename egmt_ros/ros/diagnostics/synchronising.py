@@ -53,6 +53,7 @@ def _advice(late: float, sync: SyncParameters) -> str:
     return (
         f"{late_side} images come {1e3 * abs(late):.0f} ms later than {other} ones of the same"
         f" stamp, and sync.wait is {1e3 * sync.wait:.0f} ms: if they are late on their way, set"
-        f" sync.wait above {1.2 * abs(late):.2f} (and sync.queue_size to the frames of that time);"
+        f" sync.wait to {1.2 * abs(late) + sync.max_gap:.2f} or more, and sync.queue_size to the"
+        " frames of that time;"
         f" if their stamps are wrong, correct sync.{late_side}_offset"
     )
