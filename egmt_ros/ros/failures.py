@@ -25,7 +25,7 @@ def describe(error: BaseException) -> str:
         return str(error)
     if out_of_cuda_memory(error):
         return (
-            f"CUDA out of memory ({_first_line(error)}): end other processes on the device, use"
+            f"CUDA out of memory ({_detail(error)}): end other processes on the device, use"
             " smaller images or model.precision float16, or set model.fallback_to_cpu"
         )
     return f"{type(error).__name__}: {error}"
@@ -36,5 +36,7 @@ def reject_reason(error: BaseException) -> str:
     return "cuda_out_of_memory" if out_of_cuda_memory(error) else "inference_failed"
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
+def _detail(error: BaseException) -> str:
+    """The first line of what the error says, without what is said anyway."""
+    line = str(error).partition("\n")[0]
+    return line.removeprefix("CUDA out of memory.").strip(" .") or type(error).__name__
