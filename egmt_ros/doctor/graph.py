@@ -258,7 +258,7 @@ def check_rate(topic: Topic, seconds: float) -> Finding:
             name,
             f"no message in {seconds:.0f} s",
             "see that the driver sends; if it does, give it the DDS profile and look for lost"
-            " packets (README, Fast DDS)",
+            " packets (docs/tuning.md, DDS)",
         )
     return warning(
         name,

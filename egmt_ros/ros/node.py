@@ -64,7 +64,7 @@ CHANGE_TIMEOUT = 20.0
 
 
 class FusionNode(LifecycleNode):
-    """Managed node `egmt_fusion`; topics, parameters and states are in the README.
+    """Managed node `egmt_fusion`; topics, parameters and states are in docs/.
 
     Args:
         engine_factory: Called in `configure` with the arguments of `load_engine`.
