@@ -179,7 +179,7 @@ class Intake:
             if last is None or frame.stamp > last:
                 self._put(Single(frame, now), frame.stamp)
             else:  # was published in a pair, or what comes after it was
-                frame.payload.ticket.settle(Outcome.UNPAIRED)
+                frame.payload.ticket.settle(Outcome.UNPAIRED, DropReason.LATE.value)
 
     def _hand_over(self, update: PairingUpdate) -> None:
         self.resets += update.reset
@@ -188,12 +188,13 @@ class Intake:
             self.skew.clear()
         for pair in update.pairs:
             reference = pair.visible if self._reference is Side.VISIBLE else pair.thermal
-            if self._last_stamp is not None and reference.stamp < self._last_stamp:
-                continue
             # The pair holds its frames besides the pairing, which may use one again.
             for frame in pair.frames:
                 frame.payload.ticket.hold()
-            self._put(pair, reference.stamp)
+            if self._last_stamp is not None and reference.stamp < self._last_stamp:
+                settle_pair(pair, Outcome.UNPAIRED, DropReason.LATE.value)
+            else:
+                self._put(pair, reference.stamp)
         self._let_go(update, Outcome.UNPAIRED)
 
     def _put(self, item: Pair | Single, stamp: int) -> None:
@@ -214,7 +215,7 @@ class Intake:
             frame.payload.ticket.release()
 
 
-def settle_pair(item: Pair | Single, outcome: Outcome) -> None:
+def settle_pair(item: Pair | Single, outcome: Outcome, reason: str = "") -> None:
     """The same outcome for all frames of what was handed over."""
     for frame in item.frames:
-        frame.payload.ticket.settle(outcome)
+        frame.payload.ticket.settle(outcome, reason)

@@ -37,10 +37,13 @@ class Bench:
         self.reuse = reuse_thermal
         self.timeout = missing_timeout
         self.reference = reference
+        self.offset = 0
         self.now = 0
 
     def pairer(self):
-        return NearestPairer(max_gap=20 * MS, wait=50 * MS, reuse_thermal=self.reuse)
+        return NearestPairer(
+            max_gap=20 * MS, wait=50 * MS, reuse_thermal=self.reuse, thermal_offset=self.offset
+        )
 
     def watch(self):
         return None if self.timeout is None else CameraWatch(self.timeout, self.now)
@@ -159,9 +162,12 @@ def test_a_missing_camera_s_partner_is_passed_through_until_it_is_back():
     bench.intake.close(Outcome.INACTIVE)
     # Those of before the timeout: one given up, one superseded by the first that went on.
     assert bench.counts(Side.VISIBLE) == {
-        "received": 40, "fused": 14, "passthrough": 24, "unpaired": 1, "superseded": 1,
+        "received": 40, "fused": 14, "passthrough": 24, "superseded": 1,
+        "unpaired": 1, "unpaired.timeout": 1,
     }
-    assert bench.counts(Side.THERMAL) == {"received": 15, "fused": 14, "unpaired": 1}
+    assert bench.counts(Side.THERMAL) == {
+        "received": 15, "fused": 14, "unpaired": 1, "unpaired.unpaired": 1,
+    }
 
 
 def test_a_waiting_frame_is_passed_through_when_the_timeout_ends_although_no_other_comes():
@@ -190,9 +196,8 @@ def test_a_camera_whose_images_cannot_be_read_is_missing():
 def test_the_stamp_never_goes_back_when_the_other_camera_s_stamps_are_behind():
     """The thermal camera's stamps are 100 ms early, as its offset says."""
     bench = Bench(missing_timeout=30 * MS)
-    offset = 100 * MS
-    pairer = NearestPairer(max_gap=20 * MS, wait=50 * MS, thermal_offset=offset)
-    bench.intake.open(pairer, bench.mailbox, watch=CameraWatch(bench.timeout, 0))
+    bench.offset = offset = 100 * MS
+    bench.open()
     outputs = []
     for i in range(12):
         bench.now += 33 * MS
@@ -226,10 +231,15 @@ def test_passing_through_survives_a_loop_of_the_bag():
     ),
     st.sampled_from(Side),
     st.booleans(),
+    st.sampled_from([0, 0, -100, 100, 400]),
 )
-def test_cameras_that_come_and_go_never_mix_modes_out_of_order(phases, reference, reuse):
-    """Phases of 1 to 20 frames, with a gap between the stamps and a delay of the arrivals, ms."""
+def test_cameras_that_come_and_go_never_mix_modes_out_of_order(phases, reference, reuse, early):
+    """Phases of 1 to 20 frames, with a gap between the stamps and a delay of the arrivals, ms.
+
+    Thermal stamps are `early` ms behind, as their offset says.
+    """
     bench = Bench(reuse, missing_timeout=90 * MS, reference=reference)
+    bench.offset = early * MS
     bench.open()
     events, start = [], 0
     for living, frames, gap, skew in phases:
@@ -238,7 +248,7 @@ def test_cameras_that_come_and_go_never_mix_modes_out_of_order(phases, reference
             if living in ("both", "visible"):
                 events.append((stamp, Side.VISIBLE, stamp))
             if living in ("both", "thermal"):
-                events.append((stamp + skew * MS, Side.THERMAL, stamp + gap * MS))
+                events.append((stamp + skew * MS, Side.THERMAL, stamp + (gap - early) * MS))
         start += frames
     outputs, sent = [], {side: 0 for side in Side}
     for arrival, side, stamp in sorted(events, key=lambda event: (event[0], event[2])):
