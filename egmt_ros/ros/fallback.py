@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from egmt_ros.errors import EgmtError
 from egmt_ros.ros.diagnostics import WARN, Report, Status
-from egmt_ros.ros.engine_changes import EngineChanges
+from egmt_ros.ros.engine_changes import Base, EngineChanges
 from egmt_ros.ros.failures import describe
-from egmt_ros.ros.model_slot import ModelSlot, may_fall_back
+from egmt_ros.ros.model_slot import Loaded, ModelSlot, may_fall_back
 from egmt_ros.ros.parameters import FusionParameters
 from egmt_ros.ros.processing import Engine
 
@@ -69,7 +70,7 @@ class Fallback:
         try:
             self._changes.begin(
                 "the fallback to the CPU",
-                lambda base: self._slot.load_on_cpu(base.parameters, base.loaded.chosen, reason),
+                lambda base: self._load(base, reason),
                 self._on_done,
                 self._on_refused,
             )
@@ -78,6 +79,11 @@ class Fallback:
             return False
         self._logger.error(f"falling back to the CPU (model.fallback_to_cpu): {reason}")
         return True
+
+    def _load(self, base: Base, reason: str) -> Loaded:
+        """The weights in use, whatever model.weights has become since."""
+        parameters = dataclasses.replace(base.parameters, model=base.loaded.made_by)
+        return self._slot.load_on_cpu(parameters, base.loaded.chosen, reason)
 
     def _on_done(self, engine: Engine, warnings: list[str]) -> None:
         self._under_way = False

@@ -25,7 +25,7 @@ from egmt_ros.ros.recovery import Recovery
 from egmt_ros.ros.steering import emphasis_weights
 from egmt_ros.ros.throttle import LogThrottle
 
-# A pair that takes longer than this is stuck, seconds; the worker is then left behind.
+# A pair that takes longer than this, seconds, is not waited for: the worker is left behind.
 WORKER_TIMEOUT = 30.0
 
 
@@ -161,14 +161,14 @@ class Fusing:
         """Finish the pair in hand; what waits counts as inactive. Without effect while stopped."""
         if self._worker is None:
             return
-        ended, leftover = self._worker.stop(WORKER_TIMEOUT)
+        ended, leftover = self._worker.stop(max(0.1, WORKER_TIMEOUT - self.busy))
         if leftover is not None:
             settle_pair(leftover, Outcome.INACTIVE)
         if not ended:
             self._job.abandoned = True
             self._stuck, self._stuck_job = self._worker, self._job
             self._logger.error(
-                f"the worker has been busy with one pair for {WORKER_TIMEOUT:g} s: left behind"
+                f"the worker has been busy with one pair for {self.busy:.1f} s: left behind"
             )
         self._watch.stop()
         self._size = self.size

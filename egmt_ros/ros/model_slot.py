@@ -8,7 +8,7 @@ from egmt_ros.errors import EgmtError
 from egmt_ros.ros.diagnostics import NodeState
 from egmt_ros.ros.failures import describe, out_of_cuda_memory
 from egmt_ros.ros.messages import ModelIdentity
-from egmt_ros.ros.parameters import EntityParameters, FusionParameters
+from egmt_ros.ros.parameters import EntityParameters, FusionParameters, ModelParameters
 from egmt_ros.ros.processing import Engine, EngineFactory
 from egmt_ros.ros.steering import (
     check_emphasis,
@@ -30,11 +30,13 @@ class Loaded(NamedTuple):
 
     Attributes:
         engine: Fuses.
+        made_by: The parameters that it was loaded by.
         chosen: Its vocabulary if that was chosen at run time; None: the configured one.
         fallback: Why it is on the CPU although model.device asks for another device, or "".
     """
 
     engine: Engine
+    made_by: ModelParameters
     chosen: Chosen | None = None
     fallback: str = ""
 
@@ -70,13 +72,14 @@ class ModelSlot:
         Raises:
             EgmtError: weights, device or vocabulary cannot be used.
         """
-        return Loaded(self._make(parameters, chosen, cpu=False), chosen)
+        return Loaded(self._make(parameters, chosen, cpu=False), parameters.model, chosen)
 
     def load_on_cpu(
         self, parameters: FusionParameters, chosen: Chosen | None, fallback: str
     ) -> Loaded:
         """As `load`, but on the CPU whatever model.device is; `fallback` says why."""
-        return Loaded(self._make(parameters, chosen, cpu=True), chosen, fallback)
+        engine = self._make(parameters, chosen, cpu=True)
+        return Loaded(engine, parameters.model, chosen, fallback)
 
     def configure(self, parameters: FusionParameters) -> None:
         """Load, warm up and use the engine that the parameters describe.

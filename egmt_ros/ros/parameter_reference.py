@@ -17,13 +17,19 @@ and changed.
 
 **When** a new value comes into force: *start*, it is fixed when the node starts; *configure*, it is
 read by the configure transition and refused while the node is configured (`ros2 lifecycle set
-/egmt_fusion cleanup` first); *at once*, between two frames. A bad value is refused with its name,
+/egmt_fusion cleanup` first); *reload*, it is read by the configure transition and by the service
+`~/reload_model`; *at once*, between two frames. A bad value is refused with its name,
 what was found and what was expected, at the start as well as by `ros2 param set`. The service
 `~/set_parameters_atomically` takes several values together or none of them. An integer given for a
 double is accepted; `[""]` stands for an empty array.
 """
 
-_WHEN = {Applies.START: "start", Applies.CONFIGURE: "configure", Applies.NOW: "at once"}
+_WHEN = {
+    Applies.START: "start",
+    Applies.CONFIGURE: "configure",
+    Applies.RELOAD: "reload",
+    Applies.NOW: "at once",
+}
 _HEAD = "| parameter | type | default | values | when | |\n|---|---|---|---|---|---|\n"
 
 

@@ -35,6 +35,7 @@ class Applies(Enum):
 
     START = "start"  # read only: fixed when the node starts
     CONFIGURE = "configure"  # read by the configure transition: refused while configured
+    RELOAD = "reload"  # read by the configure transition and by ~/reload_model
     NOW = "now"  # between two frames
 
 
@@ -118,7 +119,7 @@ SPECS: tuple[Spec, ...] = (
          "Configure and activate by itself right after the start.", applies=Applies.START),
     Spec("model.weights", "",
          "Checkpoint file or folder; empty: the default weights of the package.",
-         applies=_CONFIGURE),
+         applies=Applies.RELOAD),
     Spec("model.device", "auto",
          "auto (a GPU if there is one), cpu, cuda or cuda:N; a GPU that is missing is an error.",
          applies=_CONFIGURE),

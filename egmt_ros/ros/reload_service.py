@@ -17,7 +17,7 @@ from egmt_ros.ros.processing import Engine
 
 
 class ReloadService:
-    """Loads the file or folder of model.weights again, onto model.device.
+    """Loads what model.weights names now, onto model.device.
 
     The vocabulary is that of ~/set_vocabulary if that was used since `configure`, otherwise the
     configured one.

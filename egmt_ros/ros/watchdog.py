@@ -48,7 +48,8 @@ class Watchdog:
         values = {"busy_s": busy}
         if busy <= self._limit():
             return Status(values=values)
-        return Status(ERROR, f"{self._words(busy)}; it goes on once that pair ends", values)
+        words = f"{self._words(busy)}; it goes on once that pair ends, otherwise restart the node"
+        return Status(ERROR, words, values)
 
     def _words(self, busy: float) -> str:
         return (

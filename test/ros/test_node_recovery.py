@@ -181,6 +181,8 @@ def test_out_of_cuda_memory_the_cpu_takes_over_until_a_reload(
     )
     assert caller.set_vocabulary("sky", "car").success
     first, second = fake_loader.engines[0], fake_loader.engines[0].vocabularies[0]
+    other = Parameter("model.weights", value="/not/yet/reloaded.safetensors")
+    assert rig.node.set_parameters_atomically([other]).successful
     failing(second, out_of_memory)
     assert stream.pair()["rejected.cuda_out_of_memory"] == 1
     values = model_says(
@@ -189,7 +191,7 @@ def test_out_of_cuda_memory_the_cpu_takes_over_until_a_reload(
     assert (values["device_requested"], values["device"]) == ("cuda:0", "cpu")
     asked = fake_loader.asked[1]
     assert (asked["device"], asked["runtime"], asked["precision"]) == ("cpu", "auto", "float32")
-    assert asked["threads"] == 2
+    assert (asked["threads"], asked["weights"]) == (2, None), "the same weights"
     counts = stream.pair()
     assert (counts["fused"], counts["rejected"]) == (1, 1)
     rig.wait(lambda: rig.messages["entities"], "the labels have come")

@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 pytest.importorskip("egmt_msgs.msg", reason="egmt_msgs is not built")
 
+from rclpy.parameter import Parameter  # noqa: E402
+
 MS = 1_000_000
 START = 1_700_000_000_000_000_000
 
@@ -58,6 +60,18 @@ def test_other_weights_are_announced_and_used(rig, caller, fake_loader, fake_eng
         and rig.status("model")[1]["entities"] == "2",
         "diagnostics say so",
     )
+
+
+def test_other_weights_by_the_parameter(rig, caller, fake_loader):
+    rig.start(fake_loader, {"model.weights": "/old.safetensors"})
+    other = Parameter("model.weights", value="/new.safetensors")
+    assert rig.node.set_parameters_atomically([other]).successful
+    assert [asked["weights"] for asked in fake_loader.asked] == ["/old.safetensors"]
+    assert caller.reload().success
+    assert fake_loader.asked[1]["weights"] == "/new.safetensors"
+    refused = rig.node.set_parameters_atomically([Parameter("model.device", value="cpu")])
+    assert not refused.successful, "what only configure reads"
+    fuse(rig, 1)
 
 
 def test_the_same_weights_again_are_not_announced(rig, caller, fake_loader):
