@@ -17,9 +17,9 @@ import numpy as np
 from egmt_ros.errors import InputError
 from egmt_ros.pipeline.image_view import BAYER, ENCODINGS, ImageView, check_size
 
-# The most pixels that are decoded, 8192x8192, twice those of an 8K picture: a few hundred bytes
-# can announce sixty times as many.
-MAX_PIXELS = 2**26
+# The most pixels that are decoded, just above an 8K picture (7680x4320): a few hundred bytes can
+# announce a hundred times as many.
+MAX_PIXELS = 2**25
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 

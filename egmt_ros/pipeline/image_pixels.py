@@ -43,8 +43,6 @@ _BT601[:, 3] = -_BT601[:, :3] @ (16.0, 128.0, 128.0)
 # How far the chroma of a grey YUV image may be from its neutral 128.
 _NEUTRAL = 1
 
-_GREY_OUTPUT = "switch the camera or driver to grey output (mono8, mono16, 16UC1 or 32FC1)"
-
 
 class Viewed(Protocol):
     """The pixels of a message: an ImageView, or what can be decoded to one."""
@@ -138,8 +136,8 @@ def _neutral_luma(view: ImageView) -> np.ndarray:
 
 def _coloured(encoding: str) -> InputError:
     return InputError(
-        f"thermal image is coloured ({encoding}): a palette does not tell temperature;"
-        f" {_GREY_OUTPUT}",
+        f"thermal image is coloured ({encoding}): a palette does not tell temperature; switch the"
+        " camera or driver to grey output (mono8, mono16, 16UC1 or 32FC1)",
         "colour_thermal",
     )
 
