@@ -101,7 +101,7 @@ class FusionJob:
         finally:
             self.begun = None
 
-    def _fuse(self, pair: Pair, start: int) -> None:
+    def _fuse(self, pair: Pair | Single, start: int) -> None:
         work = self._work
         try:
             result = work.processor.process(pair)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from egmt_ros.errors import EgmtError, InputError
 from egmt_ros.pipeline.missing_camera import Single
 from egmt_ros.pipeline.pairing import Frame, Pair, Side
-from egmt_ros.pipeline.passthrough import thermal_alone, visible_alone
+from egmt_ros.pipeline.passthrough import Size, thermal_alone, visible_alone
 from egmt_ros.pipeline.registration.plane import CameraPair
 from egmt_ros.pipeline.results import FusionResult, Sources
 from egmt_ros.pipeline.text_encoder import TextEncoder
@@ -117,6 +117,7 @@ class FrameProcessor:
         self._reader = make_thermal_reader(parameters.thermal)
         self._registration = make_registration(parameters, cameras)
         self._colour = True
+        self._size: Size | None = None  # of the last fused image
 
     def replaced(self, engine: Engine, weights: Any) -> FrameProcessor:
         """Another engine or emphasis with the same memory: the thermal range goes on smoothly."""
@@ -138,15 +139,18 @@ class FrameProcessor:
         visible = None if pair.visible is None else self._read_visible(pair.visible)
         if visible is None:
             with _blamed_on(Side.THERMAL):
-                return thermal_alone(self._engine.fuse, frame, self._colour, self._weights)
+                return thermal_alone(
+                    self._engine.fuse, frame, self._colour, self._weights, self._size
+                )
         if frame is None:
             with _blamed_on(Side.VISIBLE):
-                return visible_alone(self._engine.fuse, visible, self._weights)
+                return visible_alone(self._engine.fuse, visible, self._weights, self._size)
         with _blamed_on(None):
             registered = self._registration.apply(frame.image, visible)
             thermal, visible = registered.thermal, registered.visible
             result = self._engine.fuse(thermal, visible, frame.range, self._weights)
             image = registered.complete(result.image)
+        self._size = image.shape[1], image.shape[0]
         sources = Sources(thermal, frame.range, visible, registered.outside)
         return dataclasses.replace(result, image=image, thermal=frame.reading, sources=sources)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from egmt_ros.pipeline.passthrough import thermal_alone, visible_alone
-from egmt_ros.pipeline.results import FusionResult, ThermalReading
+from egmt_ros.pipeline.results import EntityLabel, FusionResult, Region, ThermalReading
 from egmt_ros.pipeline.thermal import ThermalRange
 from egmt_ros.pipeline.thermal_reader import ThermalFrame
 
@@ -16,10 +16,12 @@ RNG = np.random.default_rng(0)
 class Engine:
     """Notes what it is asked to fuse; its image is not the one to be shown."""
 
+    labels = ()
+
     def fuse(self, thermal, visible, thermal_range, weights):
         self.asked = thermal, visible, thermal_range, weights
         return FusionResult(
-            image=np.zeros((1, 1), np.uint8), scores={"person": 0.7}, labels=(),
+            image=np.zeros((1, 1), np.uint8), scores={"person": 0.7}, labels=self.labels,
             attention=np.zeros((1, 1, 1), np.float32), attention_cell=8, timings={},
         )  # fmt: skip
 
@@ -50,3 +52,23 @@ def test_the_thermal_image_is_shown_in_its_range(colour):
     assert result.sources.visible is None and result.sources.thermal is image
     assert result.thermal is reading and engine.asked[0] is image
     assert engine.asked[1].shape == result.image.shape and not engine.asked[1].any()
+
+
+@pytest.mark.parametrize("seen", [(8, 6), (32, 12), (2, 3)])
+def test_the_network_sees_a_size_that_it_is_prepared_for_and_regions_are_in_the_own_one(seen):
+    engine = Engine()
+    width, height = seen
+    engine.labels = (
+        EntityLabel(0, "person", 0.9, True, Region(width // 2, 0, width // 2, height), 0.8, 0.5),
+        EntityLabel(1, "sky", 0.1, False, None, 0.0, 0.5),
+    )
+    visible = RNG.integers(0, 256, (6, 8, 3), np.uint8)
+    frame = ThermalFrame(visible[..., 0].copy(), ThermalRange(0, 255), None)
+    for result in (
+        visible_alone(engine.fuse, visible, None, seen),
+        thermal_alone(engine.fuse, frame, True, None, seen),
+    ):
+        assert engine.asked[0].shape == engine.asked[1].shape[:2] == (height, width)
+        assert result.image.shape == visible.shape
+        person, sky = result.labels
+        assert person.region == Region(4, 0, 4, 6) and sky.region is None

@@ -229,5 +229,6 @@ def test_the_image_has_its_camera_s_own_geometry(rig, cameras, make_image):
         for array, image in zip(rig.messages["entities"], rig.messages["image"], strict=True)
     }
     assert sizes == {0: (64, 64, "bgr8"), 1: (48, 40, "bgr8")}
+    assert {image.shape for image in rig.engine.thermal} == {(64, 64)}, "no size is new to it"
     alone = {stamp_of(a.header.stamp) for a in rig.messages["entities"] if a.mode == 1}
     assert not alone & {stamp_of(info.header.stamp) for info in infos}
