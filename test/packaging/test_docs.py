@@ -69,6 +69,11 @@ def test_launch_arguments_exist(document: Path) -> None:
         assert name in {*ARGUMENTS, *own, "classes"}, name
 
 
+def test_every_launch_argument_is_explained() -> None:
+    text = (ROOT / "docs" / "launch.md").read_text(encoding="utf-8")
+    assert [name for name in ARGUMENTS if f"`{name}`" not in text] == []
+
+
 @functools.cache
 def strings_of_the_package() -> list[str]:
     """Of each module its texts, one after the other; a gap where something is filled in."""
