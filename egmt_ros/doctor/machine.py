@@ -7,7 +7,7 @@ from pathlib import Path
 from egmt_ros.doctor.finding import Finding, ok, problem, warning
 from egmt_ros.errors import CheckpointError
 
-# What a process of the node takes at 640x480 and at 1920x1080, bytes (see the README's table).
+# What a process of the node takes at 640x480 and at 1920x1080, bytes (see docs/measurements.md).
 NEEDED_AT_VGA, NEEDED_AT_FULL_HD = 600 * 10**6, 1100 * 10**6
 
 UNLIMITED = 1 << 60

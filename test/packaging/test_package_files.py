@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import json
 import re
 import shutil
@@ -81,6 +82,15 @@ def test_entry_points_name_functions_that_are_there(said: dict) -> None:
         module, function = target.split(":")
         source = ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
         assert f"\ndef {function}(" in source
+
+
+def test_scripts_run_under_the_python_of_the_environment() -> None:
+    """Not under the one that built them by its path, nor under another that ROS has."""
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    assert settings["build_scripts"]["executable"] == "/usr/bin/env python3"
+    for section, key in (("develop", "script_dir"), ("install", "install_scripts")):
+        assert settings[section][key] == "$base/lib/egmt_ros", "where ros2 run looks"
 
 
 def test_setup_and_bootstrap_want_the_same_packages(said: dict) -> None:
