@@ -189,7 +189,7 @@ class MessageFiltersPairer:
         if broken:
             self._drop_all(DropReason.RESET, update)
         else:
-            self._drop_displaced(side, update)
+            self._drop_displaced(update)
 
     def _take(self, thermal: _Entry, visible: _Entry, now: int, update: PairingUpdate) -> None:
         entries = dict(zip(_SIDES, (thermal, visible), strict=True))
@@ -203,17 +203,24 @@ class MessageFiltersPairer:
         update.pairs.append(Pair(thermal.frame, visible.frame, now, gap))
         update.finished += [entry.frame for entry in entries.values()]
 
-    def _drop_displaced(self, side: Side, update: PairingUpdate) -> None:
-        """Tell of the frames that the synchroniser has thrown out of its queue."""
-        queue, kept = self._queue(side), []
-        for entry in self._waiting[side]:
-            found = queue.get(entry.time)
-            if found is entry:
-                kept.append(entry)
-            else:  # another frame of the same stamp has its place, or the queue was full
-                reason = DropReason.OVERFLOW if found is None else DropReason.UNPAIRED
-                update.dropped.append(Dropped(entry.frame, reason))
-        self._waiting[side] = kept
+    def _drop_displaced(self, update: PairingUpdate) -> None:
+        """Tell of the frames that the synchroniser has thrown out of its queues.
+
+        A queue was full, another frame of the same stamp has the place, or, in newer versions, a
+        match made all earlier frames of both cameras useless.
+        """
+        for side, waiting in self._waiting.items():
+            queue, kept = self._queue(side), []
+            full = len(queue) >= self._queue_size
+            for entry in waiting:
+                found = queue.get(entry.time)
+                if found is entry:
+                    kept.append(entry)
+                else:
+                    overflow = found is None and full
+                    reason = DropReason.OVERFLOW if overflow else DropReason.UNPAIRED
+                    update.dropped.append(Dropped(entry.frame, reason))
+            self._waiting[side] = kept
 
     def _queue(self, side: Side) -> dict[int, _Entry]:
         """The synchroniser's own queue of a camera, by corrected stamps in ns."""

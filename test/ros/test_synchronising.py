@@ -131,6 +131,7 @@ class Unruly(SimpleFilter):
     def __init__(self, inputs, queue_size, slop=None):
         self.queue_size = queue_size
         self.queues = [{} for _ in inputs]
+        Unruly.newest = self
         for index, one in enumerate(inputs):
             one.registerCallback(self.add, index)
 
@@ -148,9 +149,9 @@ class Unruly(SimpleFilter):
                 raise RuntimeError("an exception after a match")
             for queue, key in zip(self.queues, keys, strict=True):
                 del queue[key]
-        mine = self.queues[index]
-        while len(mine) > self.queue_size or (mine and self.rng.random() < 0.1):
-            del mine[self.rng.choice(list(mine))]
+        for queue in self.queues:
+            while len(queue) > self.queue_size or (queue and self.rng.random() < 0.1):
+                del queue[self.rng.choice(list(queue))]
 
 
 @settings(max_examples=200, deadline=None)
@@ -173,6 +174,7 @@ def test_whatever_the_synchroniser_does_each_frame_has_one_fate(stream, queue, w
     for now, (side, stamp) in enumerate(stream):
         update = ledger.add(side, stamp, now)
         assert pairer.deadline() is None or pairer.deadline() > now
+        assert len(ledger.given) - len(ledger.fate) == sum(map(len, Unruly.newest.queues))
         if update.reset:
             last = None
         for pair in update.pairs:
