@@ -7,7 +7,6 @@ import time
 
 from rclpy.clock import Clock
 from rclpy.lifecycle import LifecycleNode
-from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
 from egmt_ros.errors import InputError
@@ -18,7 +17,8 @@ from egmt_ros.pipeline.missing_camera import Single
 from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.ros import qos
 from egmt_ros.ros.conversions import Viewed, announced_size, compressed_view, image_view
-from egmt_ros.ros.diagnostics import InputState, NodeState
+from egmt_ros.ros.diagnostics import InputState, NodeState, Source
+from egmt_ros.ros.image_topics import TRANSPORTS, image_topic, transport_source
 from egmt_ros.ros.lifecycle import SteadyAlarm, matched_publishers
 from egmt_ros.ros.parameters import FusionParameters, InputParameters, SyncParameters
 from egmt_ros.ros.qos_watch import QosWatch
@@ -49,6 +49,7 @@ class Inputs:
         self._state = state
         self._throttle = throttle
         self._subscribers: dict[Side, object] = {}
+        self._transports = {Side.THERMAL: "raw", Side.VISIBLE: "raw"}
         self._intake = Intake(account, _view, self._on_bad_frame)
         self._alarm = SteadyAlarm(node, self._on_release, steady)
         self.states = {side: self._input_state(side) for side in (Side.THERMAL, Side.VISIBLE)}
@@ -60,10 +61,10 @@ class Inputs:
         ):
             state = self.states[side]
             state.topic = image_topic(self._node, side, wanted.transport)
-            compressed = wanted.transport == "compressed"
-            receive = self._on_compressed if compressed else self._on_image
+            self._transports[side] = wanted.transport
+            receive = {"raw": self._on_image, "compressed": self._on_compressed}[wanted.transport]
             self._subscribers[side] = self._watch.subscribe(
-                CompressedImage if compressed else Image,
+                TRANSPORTS[wanted.transport],
                 state.topic,
                 functools.partial(receive, side),
                 qos.stream(wanted.qos, wanted.depth),
@@ -101,6 +102,12 @@ class Inputs:
             self._intake.replace_pairer(make_pairer(sync), make_watch(sync))
             self._state.sync = sync
             self._arm()
+
+    def transport_source(self, side: Side) -> Source:
+        """Tells the diagnostics of images that come by the other transport."""
+        return transport_source(
+            self._node, side, self.states[side], lambda: self._transports[side]
+        )
 
     def skew(self) -> float | None:
         """By how many seconds thermal images come later than visible ones of the same stamp."""
@@ -155,23 +162,6 @@ class Inputs:
         state.publishers = lambda: self._node.count_publishers(state.topic)
         state.matched = lambda: matched_publishers(self._subscribers.get(side))
         return state
-
-
-def image_topic(node: Node, side: Side, transport: str) -> str:
-    """Where the images of a camera come, resolved.
-
-    With transport compressed that is the camera's topic and `/compressed`, as image_transport
-    names it: whoever remaps `~/input/<side>/image` remaps both. `~/input/<side>/image/compressed`
-    can be remapped by itself as well.
-    """
-    raw = f"~/input/{side.value}/image"
-    if transport == "raw":
-        return node.resolve_topic_name(raw)
-    own = f"{raw}/compressed"
-    resolved = node.resolve_topic_name(own)
-    if resolved != node.resolve_topic_name(own, only_expand=True):
-        return resolved
-    return f"{node.resolve_topic_name(raw)}/compressed"
 
 
 def _view(message: Image | CompressedImage) -> Viewed:

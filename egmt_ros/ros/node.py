@@ -143,6 +143,8 @@ class FusionNode(LifecycleNode):
         )
         for status in ("thermal input", "visible input", "outputs"):
             self._diagnostics.add(status, self._qos_watch.source(status))
+        for side in self._inputs.states:
+            self._diagnostics.add(f"{side.value} input", self._inputs.transport_source(side))
         self._diagnostics.add("registration", registration_source(
             lambda: self._parameter_store.current.registration.mode,
             self._cameras.check_received,

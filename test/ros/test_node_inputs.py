@@ -130,6 +130,34 @@ def test_compressed_topics_follow_remappings_as_image_transport_has_them(rig, by
     assert rig.status("visible input")[1]["topic"] == topic
 
 
+@pytest.mark.parametrize("remapped", [False, True], ids=["beside", "remapped"])
+def test_images_of_the_other_transport_are_a_warning_that_names_the_parameter(rig, remapped):
+    from rclpy.parameter import Parameter
+    from sensor_msgs.msg import CompressedImage
+
+    own, topic = "~/input/thermal/image", "/front/image_raw/compressed"
+    rule = f"{own}:={topic}" if remapped else f"{own}:={topic.removesuffix('/compressed')}"
+    rig.start(ready=False, cli_args=["--ros-args", "-r", rule])
+    rig.wait_phase("active")
+    camera = rig.tester.create_publisher(CompressedImage, topic, 5)
+
+    def message():
+        return rig.status("thermal input")[0].message if rig.messages["diagnostics"] else ""
+
+    advice = f"{topic} has compressed images, and input.thermal.transport is raw: set it to"
+    rig.wait(lambda: advice in message(), "the warning names the parameter")
+    assert rig.status("thermal input")[0].level == b"\x01"
+    assert "transport" not in rig.status("visible input")[0].message
+    rig.node.trigger_deactivate()
+    rig.node.trigger_cleanup()
+    rig.node.set_parameters([Parameter("input.thermal.transport", value="compressed")])
+    rig.node.trigger_configure()
+    rig.wait(lambda: rig.status("thermal input")[1]["matched"] == "1", "they are heard")
+    assert rig.status("thermal input")[1]["topic"] == topic
+    assert "transport" not in message()
+    rig.tester.destroy_publisher(camera)
+
+
 def test_bad_compressed_images_are_rejected_by_reason_and_the_next_good_pair_is_fused(rig):
     cameras = start_compressed(rig)
     whole = png(BLUE)
