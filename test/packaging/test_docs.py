@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import re
 import xml.etree.ElementTree as ElementTree
@@ -127,6 +128,25 @@ def check_test(name: str) -> None:
     source = (ROOT / file).read_text(encoding="utf-8")
     assert "\ndef test_" in source
     assert not function or f"\ndef {function}(" in source, name
+
+
+def test_the_python_of_the_readme_uses_what_is_there() -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    from egmt_ros.pipeline import FusionEngine
+    from egmt_ros.pipeline.results import FusionResult
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    used = {
+        (node.value.id, node.attr)
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Attribute)
+    }
+    assert {("FusionEngine", "load"), ("engine", "fuse"), ("result", "image")} <= used
+    fields = {field.name for field in dataclasses.fields(FusionResult)}
+    for name, attribute in used:
+        known = attribute in fields if name == "result" else hasattr(FusionEngine, attribute)
+        assert known, f"{name}.{attribute}"
 
 
 def test_topics_and_services_are_those_of_the_policy() -> None:
