@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from enum import Enum
 
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 
 
 class Outcome(str, Enum):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from egmt_ros.pipeline.frames import Side
 from egmt_ros.pipeline.latency import SlidingPercentiles
-from egmt_ros.pipeline.pairing import Side
 
 _WINDOW = 120
 _LEAST = 5

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from egmt_ros.errors import InputError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome, Ticket
 from egmt_ros.pipeline.arrival_skew import ArrivalSkew
+from egmt_ros.pipeline.frames import DropReason, Frame, Pair, PairingUpdate, Side
 from egmt_ros.pipeline.mailbox import Mailbox
 from egmt_ros.pipeline.missing_camera import CameraWatch, Single
-from egmt_ros.pipeline.pairing import DropReason, Frame, Pair, PairingUpdate, Side
 
 
 class Pairer(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from egmt_ros.errors import ConfigError
-from egmt_ros.pipeline.pairing import Frame, Side
+from egmt_ros.pipeline.frames import Frame, Side
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from egmt_ros.pipeline.pairing import Frame
+from egmt_ros.pipeline.frames import Frame
 
 # As many frames in a row that are older than the newest are a stream that went back in time, not
 # frames that lost their order on the way.

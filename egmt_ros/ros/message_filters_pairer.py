@@ -19,7 +19,7 @@ import logging
 from builtin_interfaces.msg import Time
 
 from egmt_ros.errors import MissingDependencyError
-from egmt_ros.pipeline.pairing import Dropped, DropReason, Frame, Pair, PairingUpdate, Side
+from egmt_ros.pipeline.frames import Dropped, DropReason, Frame, Pair, PairingUpdate, Side
 from egmt_ros.pipeline.stream import Stream
 
 _log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from egmt_msgs.msg import EntityLabel as EntityLabelMessage
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 from egmt_ros.pipeline.results import EntityLabel, FusionResult
 from egmt_ros.ros.conversions import array_to_image
 from egmt_ros.ros.parameters import EntityParameters
