@@ -57,16 +57,16 @@ def run(args: argparse.Namespace) -> int:
         InputError: A homography of other image sizes, or that parts the images.
         DataError: An image cannot be read or written.
     """
-    import cv2
     from tqdm import tqdm
 
-    from egmt_ros.errors import ConfigError, DataError
+    from egmt_ros.errors import ConfigError
     from egmt_ros.pipeline.embedding_file import read_embedding_file
     from egmt_ros.pipeline.emphasis import parse_emphasis
     from egmt_ros.pipeline.engine import FusionEngine
     from egmt_ros.pipeline.image_files import match_pairs, read_thermal, read_visible
     from egmt_ros.pipeline.registration.homography import parse_homography
     from egmt_ros.pipeline.registration.register import Registration
+    from egmt_ros.pipeline.whole_files import write_image, write_whole
 
     pairs = match_pairs(args.thermal, args.visible)
     used = {p.resolve() for pair in pairs for p in pair[1:]}
@@ -95,12 +95,8 @@ def run(args: argparse.Namespace) -> int:
     for stem, thermal_path, visible_path in tqdm(pairs, unit="pair", disable=len(pairs) < 2):
         pair = registration.apply(read_thermal(thermal_path), read_visible(visible_path))
         result = engine.fuse(pair.thermal, pair.visible, entity_weights=weights)
-        if not cv2.imwrite(str(targets[stem]), pair.complete(result.image)):
-            raise DataError(
-                f"{targets[stem]} cannot be written; see whether the folder allows it, the disk is "
-                "full, or a folder has that name"
-            )
+        write_image(targets[stem], pair.complete(result.image))
         labels[stem] = {name: round(score, 4) for name, score in result.scores.items()}
-    (args.out / "labels.json").write_text(json.dumps(labels, indent=1) + "\n")
+    write_whole(args.out / "labels.json", (json.dumps(labels, indent=1) + "\n").encode())
     print(f"{len(pairs)} fused with {engine.model_id} on {engine.device}: {args.out}")
     return 0

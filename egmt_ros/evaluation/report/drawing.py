@@ -9,8 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from egmt_ros.errors import ConfigError
+from egmt_ros.errors import ConfigError, DataError
 from egmt_ros.evaluation.report.recording import Label
+from egmt_ros.pipeline.whole_files import write_image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -109,10 +110,9 @@ def write_picture(path: Path, image: np.ndarray) -> None:
         ConfigError: The file cannot be written.
     """
     try:
-        written = cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    except cv2.error:
-        written = False
-    if not written:
+        write_image(path, image, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    except DataError as error:
         raise ConfigError(
-            f"picture {path} cannot be written; give a .png or .jpg in a folder that exists"
-        )
+            f"picture {path} cannot be written; give a .png or .jpg in a folder that exists and has"
+            f" room ({error})"
+        ) from error
