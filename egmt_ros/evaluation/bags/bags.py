@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,10 +95,28 @@ class BagWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._writer.close()
-            return
-        self._writer.abort()
+            try:
+                with self._told():
+                    self._writer.close()
+                return
+            except BagError:
+                self._remove()
+                raise
+        self._remove()
+
+    def _remove(self) -> None:
+        with suppress(OSError, sqlite3.Error):  # it may try to write what found no room
+            self._writer.abort()
         shutil.rmtree(self.path, ignore_errors=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise BagError(
+                f"the bag {self.path} cannot be written: {error}. See whether the disk is full."
+            ) from error
 
     def add_topic(
         self, topic: str, msgtype: str, latched: bool = False, best_effort: bool = False
@@ -129,13 +149,15 @@ class BagWriter:
     def write(self, topic: str, stamp: int, msg: Any) -> None:
         """Write a message object of the topic's type at bag time ``stamp`` (ns)."""
         connection = self._connection(topic)
-        self._writer.write(
-            connection, int(stamp), self._store.serialize_cdr(msg, connection.msgtype)
-        )
+        data = self._store.serialize_cdr(msg, connection.msgtype)
+        with self._told():
+            self._writer.write(connection, int(stamp), data)
 
     def write_raw(self, topic: str, stamp: int, data: bytes | memoryview) -> None:
         """Write a serialised (CDR) message at bag time ``stamp`` (ns)."""
-        self._writer.write(self._connection(topic), int(stamp), data)
+        connection = self._connection(topic)
+        with self._told():
+            self._writer.write(connection, int(stamp), data)
 
     def _connection(self, topic: str) -> Any:
         if topic not in self._connections:
