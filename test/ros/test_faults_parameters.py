@@ -15,7 +15,7 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa:
 from rcl_interfaces.srv import GetParameters, SetParameters, SetParametersAtomically  # noqa: E402
 
 from egmt_ros.errors import ConfigError  # noqa: E402
-from egmt_ros.ros.parameters import BY_NAME, SPECS  # noqa: E402
+from egmt_ros.ros.parameters import BY_NAME, SPECS, Applies  # noqa: E402
 
 PATIENCE = 40.0
 
@@ -105,20 +105,23 @@ def test_what_configure_has_read_cannot_change_while_it_is_in_use(campaign):
     """Values that would be good at a start."""
     campaign.start()
     rig = campaign.rig
-    text, number = ParameterType.PARAMETER_STRING, ParameterType.PARAMETER_INTEGER
     wanted = {
-        "model.weights": ParameterValue(type=text, string_value="/w"),
-        "input.thermal.qos": ParameterValue(type=text, string_value="default"),
-        "output.reference": ParameterValue(type=text, string_value="thermal"),
-        "model.threads": ParameterValue(type=number, integer_value=3),
+        spec.name: spec.choices[-1]
+        for spec in SPECS
+        if spec.applies is Applies.CONFIGURE and spec.choices
     }
-    others = [Parameter(name=name, value=value) for name, value in wanted.items()]
+    assert {"input.thermal.qos", "model.runtime", "output.reference"} <= set(wanted)
+    text = ParameterType.PARAMETER_STRING
+    others = [
+        Parameter(name=name, value=ParameterValue(type=text, string_value=value))
+        for name, value in wanted.items()
+    ]
 
     def spoil(number):
         request = SetParameters.Request(parameters=others)
         results = call(rig, SetParameters, "set_parameters", request).results
         for parameter, result in zip(others, results, strict=True):
-            assert not result.successful and parameter.name in result.reason
-            assert "clean it up first" in result.reason
+            assert not result.successful, parameter.name
+            assert parameter.name in result.reason and "clean it up first" in result.reason
 
     campaign.repeat(spoil)
