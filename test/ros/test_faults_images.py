@@ -60,7 +60,10 @@ def test_truncated_and_oversized_frames(campaign, side):
 def test_8k_images(campaign):
     """7680x4320: 33 and 100 MB a frame, more than the shared memory of the middleware."""
     rig = campaign.rig
-    reliable = {"input.thermal.qos": "reliable", "input.visible.qos": "reliable"}
+    # Sending 100 MB may take longer than the first of a pair usually waits.
+    reliable = {
+        "input.thermal.qos": "reliable", "input.visible.qos": "reliable", "sync.wait": 10.0,
+    }  # fmt: skip
     rig.start(parameters=reliable, ready=False)
     for side, camera in list(rig.cameras.items()):
         rig.tester.destroy_publisher(camera)
