@@ -9,7 +9,13 @@ import cv2
 import numpy as np
 
 from egmt_ros.errors import DataError
-from egmt_ros.pipeline.registration.edges import FINE_WIDTH, Edges, ImagePair, edges_of
+from egmt_ros.pipeline.registration.edges import (
+    FINE_WIDTH,
+    Edges,
+    ImagePair,
+    contrasted,
+    edges_of,
+)
 
 MODELS = {"similarity": 4, "affine": 6, "homography": 8}
 """Model -> its number of parameters."""
@@ -40,7 +46,8 @@ def align(pairs: Sequence[ImagePair], start: np.ndarray, model: str = "similarit
     A grid of scales, turns and shifts around the start is searched on small images; the best is
     refined on growing ones by the enhanced correlation coefficient of Evangelidis and Psarakis,
     "Parametric image alignment using enhanced correlation coefficient maximization", IEEE TPAMI
-    30(10), 2008, of edge channels instead of grey values, added up over the pairs.
+    30(10), 2008, of edge channels less their local mean instead of grey values, added up over the
+    pairs.
 
     Args:
         pairs: One or several, all of one thermal and one visible size.
@@ -59,7 +66,7 @@ def align(pairs: Sequence[ImagePair], start: np.ndarray, model: str = "similarit
     fine, coarse = min(1.0, FINE_WIDTH / size), min(1.0, COARSE_WIDTH / size)
     update = np.eye(3)
     for number, level in enumerate(sorted({coarse, (coarse * fine) ** 0.5, fine})):
-        edges = [edges_of(pair, start, level) for pair in pairs]
+        edges = [_contrasted(edges_of(pair, start, level)) for pair in pairs]
         to_level = _scaling(level)
         here = to_level @ update @ np.linalg.inv(to_level)
         if number == 0:
@@ -80,6 +87,14 @@ def _scaling(factor: float) -> np.ndarray:
     """Pixel coordinates (centres at whole numbers) -> those of the image resized by `factor`."""
     offset = factor / 2 - 0.5
     return np.array([[factor, 0, offset], [0, factor, offset], [0, 0, 1]])
+
+
+def _contrasted(edges: Edges) -> Edges:
+    everywhere = np.ones_like(edges.valid)
+    return edges._replace(
+        thermal=contrasted(edges.thermal, edges.valid),
+        visible=contrasted(edges.visible, everywhere),
+    )
 
 
 def _search(edges: Sequence[Edges]) -> np.ndarray:

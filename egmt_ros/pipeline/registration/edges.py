@@ -15,6 +15,11 @@ SMOOTHING = 1.0
 FLOOR = 0.5
 """Gradient, in means of the image, below which an edge counts for little: noise, mostly."""
 
+LOCAL = 25
+"""Pixels of the window whose mean is taken off."""
+MARGIN = 4
+"""Pixels at the border of an image, or of what both cameras see, that show no edges."""
+
 
 class ImagePair(NamedTuple):
     """Grey images of one moment: (H, W) thermal of any number type, (H, W) visible uint8."""
@@ -66,6 +71,28 @@ def edge_channels(
     channels /= norm + floor + np.finfo(np.float32).tiny
     channels[~inside] = 0
     return channels
+
+
+def contrasted(channels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Edge channels less their local mean, which only says where there are many edges.
+
+    Thermal and visible images have many edges in different places, and that would pull on the
+    alignment.
+
+    Args:
+        channels: (H, W, N) of `edge_channels`.
+        valid: (H, W) bool.
+
+    Returns:
+        (H, W, N) float32; 0 at the border, which would correlate with itself at no shift.
+    """
+    side = 2 * MARGIN + 1
+    inside = cv2.erode(valid.astype(np.uint8), np.ones((side, side), np.uint8), borderValue=0)
+    inside = inside.astype(np.float32)[..., None]
+    channels = channels * inside
+    share = cv2.blur(inside, (LOCAL, LOCAL))[..., None]
+    mean = cv2.blur(channels, (LOCAL, LOCAL)) / np.maximum(share, np.float32(1e-3))
+    return np.ascontiguousarray((channels - mean) * inside)
 
 
 def edges_of(pair: ImagePair, start: np.ndarray, level: float) -> Edges:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from egmt_ros.pipeline.registration.edges import edge_channels
+from egmt_ros.pipeline.registration.edges import contrasted, edge_channels
 
 WIDTH = 200
 """Pixels to which wider images are reduced."""
@@ -15,10 +15,6 @@ LEAST_WIDTH = 48
 ORIENTATIONS = 4
 REACH = 1 / 16
 """Largest shift that is looked for, in widths of the image: 40 pixels of 640."""
-LOCAL = 25
-"""Pixels of the window whose mean is taken off: where there are many edges says little."""
-MARGIN = 4
-"""Pixels at the border of an image, or of what both cameras see, that show no edges."""
 LEAST_CORRELATION = 0.1
 """Below it the images have nothing in common that tells: of unrelated scenes it reaches .09."""
 
@@ -80,8 +76,8 @@ def estimate_shift(pair: SmallPair) -> Shift | None:
     Returns:
         None if the images have no common structure, or lie farther apart than REACH.
     """
-    thermal = _local(edge_channels(pair.thermal, pair.valid, ORIENTATIONS), pair.valid)
-    visible = _local(edge_channels(pair.visible, pair.valid, ORIENTATIONS), pair.valid)
+    thermal = contrasted(edge_channels(pair.thermal, pair.valid, ORIENTATIONS), pair.valid)
+    visible = contrasted(edge_channels(pair.visible, pair.valid, ORIENTATIONS), pair.valid)
     norm = float(np.linalg.norm(thermal) * np.linalg.norm(visible))
     if norm == 0:
         return None
@@ -113,16 +109,6 @@ def vertex(before: float, at: float, after: float) -> float:
     """Where the parabola through three neighbours has its maximum, -0.5 .. 0.5."""
     bend = before - 2 * at + after
     return 0.0 if bend >= 0 else float(0.5 * (before - after) / bend)
-
-
-def _local(channels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Less their local mean; 0 at the border, which would correlate with itself at no shift."""
-    side = 2 * MARGIN + 1
-    inside = cv2.erode(valid.astype(np.uint8), np.ones((side, side), np.uint8), borderValue=0)
-    channels = channels * inside[..., None]
-    share = cv2.blur(inside.astype(np.float32), (LOCAL, LOCAL))[..., None]
-    mean = cv2.blur(channels, (LOCAL, LOCAL)) / np.maximum(share, 1e-3)
-    return (channels - mean) * inside[..., None]
 
 
 def _spectrum(channel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
