@@ -33,12 +33,13 @@ def test_shifts_of_8_to_12_pixels_on_real_pairs_are_warned_of_and_nothing_else(d
     if not DATA.is_dir():
         pytest.skip("../shared is not here")
     pairs = _read(DATA / dataset / "val")
-    moved, still = watch_groups(pairs, 9, np.random.default_rng(0))
-    assert moved.warned == moved.total == len(pairs) // 9
-    assert (still.warned, still.unknown) == (0, 0)
+    found = watch_groups(pairs, 9, np.random.default_rng(0))
+    assert found.shifted.warned == found.shifted.total == len(pairs) // 9
+    assert (found.still.warned, found.still.unknown) == (0, 0)
+    assert found.strange.unknown == found.strange.total
     # Of single checks, each on another scene, nearly all would do.
-    moved, still = watch_groups(pairs, 1, np.random.default_rng(0))
-    assert moved.warned >= 0.95 * moved.total and still.warned == 0
+    found = watch_groups(pairs, 1, np.random.default_rng(0))
+    assert found.shifted.warned >= 0.95 * found.shifted.total and found.still.warned == 0
 
 
 def test_the_limit_is_the_parameters_default() -> None:
@@ -82,10 +83,10 @@ def test_the_command_prints_both_tables(tmp_path, capsys) -> None:
     arguments = ["evaluate", "registration", "--data", str(tmp_path), "--datasets", "Street"]
     assert main([*arguments, "--groups", "2"]) == 0
     said = capsys.readouterr().out
-    assert "| Street | 2 | 0." in said and said.count("1 of 1") == 3
+    assert "| Street | 2 | 0." in said and said.count("1 of 1") >= 3
     assert main([*arguments, "--groups", "0"]) == 0
     said = capsys.readouterr().out
-    assert "against" not in said and "| Street | 1 | 2 of 2 | 0 of 2 | 0 of 2 | 0 of 2 |" in said
+    assert "against" not in said and "| Street | 1 | 2 of 2 | 0 of 2 | 0 of 2 |" in said
     assert main([*arguments, "--groups", "a"]) == 1
     assert "--groups is 'a'" in capsys.readouterr().err
     assert main([*arguments, "--split", "no"]) == 1

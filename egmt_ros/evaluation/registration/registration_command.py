@@ -23,7 +23,8 @@ pixels, and how many are below 1 pixel, read twice:
   against itself       the same with the known warp upon what is found without it: repeatability
 
 Then what the node's watch on the registration says of the pairs as they are, and with the thermal
-image shifted by 8 to 12 pixels: after a single check, and by the median of nine on neighbours.
+image shifted by 8 to 12 pixels: after a single check, and by the median of nine on neighbours. With
+the visible images of another scene it should say that it does not know.
 """
 
 
@@ -116,14 +117,17 @@ def _print_watch(pairs: dict[str, list[ImagePair]], seed: int) -> None:
     from egmt_ros.evaluation.registration.watching import watch_groups
     from egmt_ros.pipeline.registration.watch import KEPT
 
-    print("| data set | checks each | shifted: warned | unknown | as they are: warned | unknown |")
+    print(
+        "| data set | checks each | shifted: warned | as they are: warned | unknown"
+        " | of another scene: unknown |"
+    )
     print("|---|---|---|---|---|---|")
     for name, of in pairs.items():
         for size in (1, KEPT):
-            moved, still = watch_groups(of, size, np.random.default_rng(seed))
-            cells = [
-                f"{count} of {total}"
-                for found in (moved, still)
-                for count, total in ((found.warned, found.total), (found.unknown, found.total))
-            ]
+            found = watch_groups(of, size, np.random.default_rng(seed))
+            counts = (
+                found.shifted.warned, found.still.warned, found.still.unknown,
+                found.strange.unknown,
+            )
+            cells = [f"{count} of {found.still.total}" for count in counts]
             print("| " + " | ".join([name, str(size), *cells]) + " |")

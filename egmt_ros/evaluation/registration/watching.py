@@ -26,6 +26,20 @@ class Watched(NamedTuple):
     total: int
 
 
+class Trials(NamedTuple):
+    """What the watch says of the same groups of pairs.
+
+    Attributes:
+        shifted: With the thermal camera shifted.
+        still: As the pairs are.
+        strange: With the visible images of another scene, half the data set away.
+    """
+
+    shifted: Watched
+    still: Watched
+    strange: Watched
+
+
 def watch_pairs(pairs: Sequence[ImagePair]) -> str:
     """What the watch says after it checked these registered pairs of 640x480.
 
@@ -37,23 +51,25 @@ def watch_pairs(pairs: Sequence[ImagePair]) -> str:
     return judge(checks, LIMIT, WIDTH).state
 
 
-def watch_groups(
-    pairs: Sequence[ImagePair], size: int, rng: np.random.Generator
-) -> tuple[Watched, Watched]:
+def watch_groups(pairs: Sequence[ImagePair], size: int, rng: np.random.Generator) -> Trials:
     """Have neighbours watched together, about `size` each.
 
-    Returns:
-        With the thermal camera shifted, in a direction and by a length drawn for each group, and
-        as the pairs are.
+    Args:
+        rng: Draws direction and length of the shift, anew for each group.
     """
-    moved, still = [], []
+    said = Trials([], [], [])
     for group in np.array_split(np.arange(len(pairs)), max(1, len(pairs) // size)):
         members = [pairs[i] for i in group]
         length, angle = rng.uniform(*SHIFTS), rng.uniform(0, 2 * np.pi)
         matrix = known_warp((length * np.cos(angle), length * np.sin(angle)), 1, 0)
-        moved.append(watch_pairs([displaced(pair, matrix) for pair in members]))
-        still.append(watch_pairs(members))
-    return _count(moved), _count(still)
+        others = [pairs[(i + len(pairs) // 2) % len(pairs)] for i in group]
+        said.shifted.append(watch_pairs([displaced(pair, matrix) for pair in members]))
+        said.still.append(watch_pairs(members))
+        said.strange.append(watch_pairs([
+            pair._replace(visible=other.visible)
+            for pair, other in zip(members, others, strict=True)
+        ]))
+    return Trials(*map(_count, said))
 
 
 def _count(states: Sequence[str]) -> Watched:
