@@ -43,6 +43,12 @@ _BT601[:, 3] = -_BT601[:, :3] @ (16.0, 128.0, 128.0)
 # How far the chroma of a grey YUV image may be from its neutral 128.
 _NEUTRAL = 1
 
+# Types of thermal images, as numpy writes them, and what they become.
+_THERMAL_TYPES = {
+    "u1": np.dtype(np.uint8), "u2": np.dtype(np.uint16), "i2": np.dtype(np.float32),
+    "f4": np.dtype(np.float32), "f8": np.dtype(np.float32),
+}  # fmt: skip
+
 
 class Viewed(Protocol):
     """The pixels of a message: an ImageView, or what can be decoded to one."""
@@ -78,12 +84,6 @@ def thermal_array(view: Viewed) -> np.ndarray:
             "thermal_type",
         )
     return _native(array, _THERMAL_TYPES[array.dtype.str[1:]])
-
-
-_THERMAL_TYPES = {
-    "u1": np.dtype(np.uint8), "u2": np.dtype(np.uint16), "i2": np.dtype(np.float32),
-    "f4": np.dtype(np.float32), "f8": np.dtype(np.float32),
-}  # fmt: skip
 
 
 def visible_array(view: Viewed) -> np.ndarray:
