@@ -23,6 +23,7 @@ class LossWeights:
     gradient: float
     spurious: float
     patches: float
+    halos: float
     ssim: float
     vif: float
     vif_min: float
@@ -83,6 +84,7 @@ class TrainingConfig:
     faults: float = 0.0
     label_smoothing: float = 0.0
     average: float = 0.998
+    start_share: float = 0.0
     freeze_norms_at: float = 0.8
     validate_every: int = 500
     checkpoint_every: int = 100
@@ -247,6 +249,7 @@ _RULES = {
     "unguided": _SHARE,
     "faults": _SHARE,
     "label_smoothing": _SHARE,
+    "start_share": _SHARE,
     "average": _Number(lambda v: 0 <= v < 1, "a number from 0 to below 1"),
     "freeze_norms_at": _SHARE,
     "validate_every": _COUNT,

@@ -105,17 +105,19 @@ class Trainer:
         self.network = EGMT(shape, torch.from_numpy(embeddings), prior).to(self.device)
         backbones = [self.network.thermal_encoder.backbone, self.network.visible_encoder.backbone]
         self.start = None if start is None else read_info(start).model_id
-        if not self._state_path.exists():
-            if start is not None:
-                start_from_checkpoint(self.network, self.vocabulary.hash, start)
-            elif config.pretrained:
-                weights = imagenet_weights()
-                for backbone in backbones:
-                    start_from_imagenet(backbone, weights)
+        if config.start_share and start is None:
+            raise ConfigError(f"start_share is {config.start_share:g} without --start; give both")
+        if start is not None:
+            start_from_checkpoint(self.network, self.vocabulary.hash, start)
+        elif config.pretrained and not self._state_path.exists():
+            weights = imagenet_weights()
+            for backbone in backbones:
+                start_from_imagenet(backbone, weights)
         cut.change(self.network)
         self.trained = trained_parts(self.network, config.only)
         self.network.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self._start_weights = copy.deepcopy(self.average.state_dict()) if config.start_share else {}
         inside = {id(p) for backbone in backbones for p in backbone.parameters()}
         learning = [p for p in self.network.parameters() if p.requires_grad]
         groups = []
@@ -168,7 +170,7 @@ class Trainer:
         return summary
 
     def export(self, path: Path, name: str, result: Validation | None = None) -> CheckpointInfo:
-        """Write the averaged weights as a checkpoint, thresholds chosen on the val split.
+        """Write the resulting weights as a checkpoint, thresholds chosen on the val split.
 
         Args:
             path: Checkpoint to write.
@@ -184,7 +186,7 @@ class Trainer:
                 f"a whole one; train with ablation {FULL!r} to export"
             )
         result = result or self._validation()
-        network = copy.deepcopy(self.average).cpu().to(memory_format=torch.contiguous_format)
+        network = self._result()
         info = CheckpointInfo(
             name=name,
             network=network.config,
@@ -212,9 +214,21 @@ class Trainer:
         """What runs have in common that can be compared; see `run_record.budget`."""
         return budget(self.config, self.vocabulary.hash, self.pairs, self.thermal_only)
 
-    def _validation(self) -> Validation:
+    def _result(self) -> EGMT:
+        """The averaged weights, between them and the start's as far as `start_share` says.
+
+        Between a network and what it was fine-tuned to often lies one that has most of both:
+        Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
+        """
         network = copy.deepcopy(self.average).cpu().to(memory_format=torch.contiguous_format)
-        return validate(network, self.validation_pairs, self._tell)
+        if self.config.start_share:
+            for name, value in network.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(self._start_weights[name].cpu(), self.config.start_share)
+        return network
+
+    def _validation(self) -> Validation:
+        return validate(self._result(), self.validation_pairs, self._tell)
 
     def _record(self, result: Validation) -> RunRecord:
         return RunRecord(

@@ -23,6 +23,9 @@ REACH = 5
 PATCH_SIDES = (4, 8, 16, 32)
 """Sides of the cells, pixels, whose means are compared for patches."""
 
+HALO_DISTANCES = (2, 4, 8, 16, 32)
+"""How far apart two points are, pixels, whose values are compared for halos."""
+
 
 def total_loss(
     output: EGMTOutput,
@@ -82,7 +85,8 @@ def fusion_terms(
     they are blended to the average, so the network has to listen to the guidance. An edge that is
     steeper than all edges of both sources near it is spurious: a halo, or the grid of the cells in
     a flat sky. The same of the means of larger cells is a patch: the change from one source to the
-    other shows where both are smooth, on a lit road or in a clear sky.
+    other shows where both are smooth, on a lit road or in a clear sky. Points that are alike in
+    both sources are to be alike in the fused image, however far the next edge: see `halos`.
 
     The others are the metrics themselves, each with its form for the source that is represented
     worse, because the sums alone are maximised by copying one source; guided views of two
@@ -102,6 +106,7 @@ def fusion_terms(
         "gradient": ((1.0 - blended) * (slope - steepest).abs()).mean(),
         "spurious": (slope - around).clamp_min(0.0).mean(),
         "patches": patches(thermal, visible, fused).mean(),
+        "halos": halos(thermal, visible, fused).mean(),
     }
     judged = ~unguided & ~lone
     if not judged.any():
@@ -144,6 +149,35 @@ def patches(thermal: Tensor, visible: Tensor, fused: Tensor) -> Tensor:
         )
         around = F.max_pool2d(torch.maximum(slope_t, slope_v), 3, stride=1, padding=1)
         excess.append((slope_f - around).clamp_min(0.0).mean((1, 2, 3)))
+    return torch.stack(excess).mean(0)
+
+
+def halos(thermal: Tensor, visible: Tensor, fused: Tensor) -> Tensor:
+    """How much two points of the fused image differ that are alike in both sources.
+
+    However steep the sources are near by, a sky that is even in both must not darken towards a
+    hot roof: that is a halo. Two points may differ by as much as both sources do together.
+
+    Args:
+        thermal: (B, 1, H, W), 0..1; the others alike.
+        visible: The other source.
+        fused: Their fusion.
+
+    Returns:
+        (B,) mean over both axes, and over those of `HALO_DISTANCES` that the image is larger
+        than, of the excess over the sum of both sources' differences; 0 is none.
+    """
+    excess = []
+    for axis in (-2, -1):
+        for distance in HALO_DISTANCES:
+            rest = fused.shape[axis] - distance
+            if rest <= 0:
+                continue
+            apart_t, apart_v, apart_f = (
+                (image.narrow(axis, distance, rest) - image.narrow(axis, 0, rest)).abs()
+                for image in (thermal, visible, fused)
+            )
+            excess.append((apart_f - apart_t - apart_v).clamp_min(0.0).mean((1, 2, 3)))
     return torch.stack(excess).mean(0)
 
 

@@ -32,6 +32,7 @@ from egmt_ros.training.loop import Trainer, overlap_table
 from egmt_ros.training.losses import (
     dense_loss,
     fusion_terms,
+    halos,
     label_loss,
     matte_loss,
     patches,
@@ -425,6 +426,26 @@ def test_a_run_can_start_from_a_checkpoint(
     second._save_state()
     assert Trainer(config, data, tmp_path / "second", EMBEDDINGS, start=weights).step == 4
 
+    # The result can lie between the start and what was learned.
+    alone = Trainer(config, data, tmp_path / "alone", EMBEDDINGS, start=weights)
+    alone.run()
+    between = Trainer(
+        replace(config, start_share=0.25), data, tmp_path / "between", EMBEDDINGS, start=weights
+    )
+    between.run()
+    results = [
+        load_checkpoint(tmp_path / name / "egmt.safetensors")[0].state_dict()
+        for name in ("first", "alone", "between")
+    ]
+    for name, value in results[2].items():
+        if not value.is_floating_point():
+            continue
+        expected = torch.lerp(results[0][name], results[1][name], 0.75)
+        torch.testing.assert_close(value, expected, msg=name)
+    assert not torch.equal(results[1]["decoder.output.weight"], results[0]["decoder.output.weight"])
+    with pytest.raises(ConfigError, match="start_share is 0.25 without --start"):
+        Trainer(replace(config, start_share=0.25), data, tmp_path / "lost", EMBEDDINGS)
+
     wider = replace(config, network=config.network | {"decoder_width": 16})
     with pytest.raises(ConfigError, match="start from weights of that shape"):
         Trainer(wider, data, tmp_path / "wider", EMBEDDINGS, start=weights)
@@ -468,6 +489,23 @@ def test_a_smooth_patch_that_no_source_has_is_noticed() -> None:
     shown = patches(patch + thermal, visible, visible - patch).item()
     assert shown < 0.1 * dark.item()  # a source has it
     assert patches(*(image[..., :70, :90] for image in (thermal, visible, visible))).item() < 1e-6
+
+
+def test_a_halo_around_what_a_source_shows_is_noticed() -> None:
+    """A hot roof in a sky that is white in one source and black in the other."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 128), torch.linspace(-1, 1, 160), indexing="ij")
+    distance = (x.square() + y.square()).sqrt().expand(1, 1, -1, -1)
+    visible = torch.full_like(distance, 0.95)
+    thermal = (distance < 0.2).float()
+    halo = 0.3 * torch.exp(-4.0 * (distance - 0.2).clamp_min(0.0)) * (1.0 - thermal)
+
+    for clean in (visible, thermal, 0.3 * thermal + 0.7 * visible, 0.3 + 0.6 * thermal):
+        assert halos(thermal, visible, clean).item() < 1e-6
+    seen = halos(thermal, visible, visible - halo)
+    assert seen.shape == (1,) and seen.item() > 0.01
+    assert halos(thermal + halo, visible, visible - halo).item() < 1e-6  # a source has it
+    corner = (image[..., :20, :20] for image in (thermal, visible, visible))
+    assert halos(*corner).item() == 0.0  # smaller than the largest distance
 
 
 def test_smoothing_asks_for_less_than_certainty() -> None:
