@@ -296,6 +296,10 @@ def _memory(meter: ProcessMeter, duration: float) -> dict[str, Any]:
     return {
         "warm_up_s": warm_up,
         "readings": len(meter.readings),
+        "seconds": round(last.time - first.time - warm_up, 1),
+        "private_mib_by_second": [
+            (round(r.time - first.time, 1), round(r.private / (1 << 20), 1)) for r in meter.readings
+        ],
         "slope_mib_per_min": slope and {k: round(v, 4) for k, v in slope.items()},
         "private_mib": [round(r.private / (1 << 20), 1) for r in (first, last)],
         "resident_mib": [round(r.resident / (1 << 20), 1) for r in (first, last)],

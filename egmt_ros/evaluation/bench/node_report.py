@@ -7,6 +7,9 @@ from typing import Any
 from egmt_ros.evaluation.bench.node_figures import DROPPING, FLAT
 from egmt_ros.evaluation.live.account import OUTCOMES
 
+SLOPE_SECONDS = 300.0
+"""Below this a slope of memory may be one allocation that is made once."""
+
 
 def markdown(report: dict[str, Any]) -> str:
     """Tables and sentences of what `bench_node.measure` returned."""
@@ -56,7 +59,10 @@ def _memory(memory: dict[str, Any]) -> str:
     if slope is None:
         return text + "; too short for a slope."
     text += f"; after the first {memory['warm_up_s']:.0f} s private memory grows by "
-    return text + f"{slope['private']:.2f} MiB/min, resident by {slope['resident']:.2f}."
+    text += f"{slope['private']:.2f} MiB/min, resident by {slope['resident']:.2f}"
+    if memory["seconds"] < SLOPE_SECONDS:
+        text += f" (over {memory['seconds']:.0f} s only, in which a single step weighs much)"
+    return text + "."
 
 
 def _latencies(stretch: dict[str, Any]) -> list[str]:
