@@ -250,15 +250,17 @@ class FusionNode(LifecycleNode):
                 self._slot.loaded.engine, self._slot.model, self._parameter_store.current,
                 self._outputs,
             )
-            if self._state.enabled:
-                self._pair()
+            self._pair_if_enabled()
         except Exception:
             self._drain()
             super().on_deactivate(state)
             raise
 
-    def _pair(self) -> None:
-        self._inputs.open(self._parameter_store.current, self._fusing.mailbox)
+    def _pair_if_enabled(self) -> None:
+        if self._state.enabled:
+            self._inputs.open(self._parameter_store.current, self._fusing.mailbox)
+        else:
+            self._inputs.close(Outcome.DISABLED)
 
     def _deactivate(self, state: LifecycleState) -> None:
         self._drain()
@@ -319,10 +321,7 @@ class FusionNode(LifecycleNode):
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response):
         self._state.enabled = request.data
         if self._state.phase == "active":
-            if request.data:
-                self._pair()
-            else:
-                self._inputs.close(Outcome.DISABLED)
+            self._pair_if_enabled()
         response.success = True
         response.message = f"{'enabled' if request.data else 'disabled'}, {self._state.phase}"
         self._diagnostics_thread.wake()

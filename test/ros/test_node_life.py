@@ -185,6 +185,23 @@ def test_enable_service(rig):
     rig.settled(thermal=2, visible=2)
 
 
+def test_switched_off_before_it_is_activated(rig):
+    from std_srvs.srv import SetBool
+
+    rig.start()
+    for enabled in (False, False):
+        assert call(rig, SetBool, "enable", SetBool.Request(data=enabled)).success
+    assert transition(rig, "deactivate") and transition(rig, "activate")
+    rig.send_pair(START)
+    rig.settled(thermal=1, visible=1)
+    assert rig.account("visible")["disabled"] == rig.account("thermal")["disabled"] == 1
+    for enabled in (True, True):
+        assert call(rig, SetBool, "enable", SetBool.Request(data=enabled)).success
+    rig.send_pair(START + 100 * MS)
+    rig.wait(lambda: rig.messages["image"], "the node fuses")
+    rig.settled(thermal=2, visible=2)
+
+
 def test_deactivating_brings_every_frame_to_an_outcome(rig, fake_engine):
     engine = fake_engine(delay=0.3)
     rig.start(engine)
