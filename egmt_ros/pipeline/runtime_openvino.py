@@ -6,6 +6,7 @@ serves every vocabulary; compiled is for one.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import threading
 import warnings
@@ -51,7 +52,8 @@ class OpenVinoRuntime:
         network: In evaluation mode, batch norms folded.
         precision: "float32" or "bfloat16".
         announce: Told before and after an image size is prepared.
-        converted: Models of the same network with other entities; None makes them.
+        converted: Models of the same network with other entities; None makes them, unless the
+            last ones were made of the same weights.
 
     Raises:
         MissingDependencyError: The package openvino is not installed.
@@ -71,7 +73,7 @@ class OpenVinoRuntime:
         self._openvino = import_openvino()
         self._core = self._openvino.Core()
         self._entities = (network.embeddings.detach().numpy(), network.prior.detach().numpy())
-        self._network = converted or _ConvertedNetwork(network)
+        self._network = converted or _converted(network)
         self._compiled: SizeCache[_Compiled] = SizeCache(self._compile, announce)
 
     def run(
@@ -229,6 +231,32 @@ class _ConvertedNetwork:
             parameter.set_partial_shape(self._openvino.PartialShape(shape))
         model.validate_nodes_and_infer_types()
         return model
+
+
+class _Kept:
+    """The models converted last, for the next engine of the same weights."""
+
+    lock = threading.Lock()
+    fingerprint = ""
+    network: _ConvertedNetwork | None = None
+
+
+def _converted(network: EGMT) -> _ConvertedNetwork:
+    """Models of a network: the last ones if they were made of the same weights, or new ones.
+
+    A process that configures and cleans up again and again, or reloads the same weights, would
+    otherwise grow by a trace each time (see `_ConvertedNetwork`).
+    """
+    digest = hashlib.sha256(repr(network.config).encode())
+    for name, tensor in network.state_dict().items():
+        if name not in ("embeddings", "prior"):  # the entities, which are inputs
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    fingerprint = digest.hexdigest()
+    with _Kept.lock:
+        if _Kept.network is None or _Kept.fingerprint != fingerprint:
+            _Kept.fingerprint, _Kept.network = fingerprint, _ConvertedNetwork(network)
+        return _Kept.network
 
 
 def import_openvino() -> ModuleType:

@@ -240,7 +240,10 @@ def test_weights_are_shared_and_the_old_engine_is_freed(engine: FusionEngine) ->
 def test_openvino_traces_once_for_all_vocabularies(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PyTorch never frees a trace: one for each vocabulary would be a leak."""
+    """PyTorch never frees a trace: one for each vocabulary or loading would be a leak."""
+    from egmt_ros.pipeline import runtime_openvino
+
+    monkeypatch.setattr(runtime_openvino._Kept, "network", None)
     traced, announced = [], []
     trace = torch.jit.trace
     monkeypatch.setattr(
@@ -255,6 +258,16 @@ def test_openvino_traces_once_for_all_vocabularies(
         engine = other
     assert len(traced) == 1
     assert sum("prepared" in line for line in announced) == 3
+    engine.close()
+    again = FusionEngine.load(checkpoint, "cpu", runtime="openvino")
+    again.fuse(*pair())
+    assert len(traced) == 1, "the same weights, loaded again"
+    weights = dict(again._network.named_parameters())
+    with torch.no_grad():
+        next(tensor for name, tensor in weights.items() if "." in name).add_(1.0)
+    other_weights = runtime_openvino._converted(again._network)
+    assert other_weights is not again._runtime._network, "other weights"
+    assert runtime_openvino._converted(again._network) is other_weights
 
 
 def test_one_thread_fuses_while_another_makes_engines(engine: FusionEngine) -> None:

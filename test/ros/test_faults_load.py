@@ -1,6 +1,6 @@
 """Faults of load, over real DDS: bursts, a slow model, a failing one, a camera that dies.
 
-Three failures in a row are in `test_node_life.py`.
+Three failures in a row are in `test_node_recovery.py`.
 """
 
 from __future__ import annotations
