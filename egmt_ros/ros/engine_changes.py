@@ -6,6 +6,7 @@ fusing; then the node takes it between two pairs. Until then the executor is fre
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
@@ -66,12 +67,7 @@ class EngineChanges:
         self._base = base
         self._adopt = adopt
         self._thread: threading.Thread | None = None
-        self._what = ""
-
-    @property
-    def under_way(self) -> bool:
-        """Whether a change has begun and not ended."""
-        return self._thread is not None and self._thread.is_alive()
+        self._what = ""  # the change that has begun and not ended
 
     def begin(
         self,
@@ -91,7 +87,7 @@ class EngineChanges:
         Raises:
             EgmtError: another change is under way, or there is no engine.
         """
-        if self.under_way:
+        if self._what:
             raise EgmtError(f"{self._what} is under way: ask again when it is answered")
         base = self._base()
         self._what = what
@@ -115,25 +111,33 @@ class EngineChanges:
         done: Callable[[Engine, list[str]], None],
         refused: Callable[[str], None],
     ) -> None:
-        old = base.loaded.engine
         try:
-            new = make(base)
-            try:
-                if base.size is not None:
-                    new.engine.warm_up(*base.size)
-                adopted = self._calls.ask(lambda: self._adopt(old, new))
-            except BaseException:
-                new.engine.close()
-                raise
+            new = self._replace(base, make)
         except CancelledError:
-            refused("the node is shutting down")
-            return
+            answer = functools.partial(refused, "the node is shutting down")
         except Exception as error:
-            refused(describe(error))
-            return
+            answer = functools.partial(refused, describe(error))
+        else:
+            answer = functools.partial(done, *new)
+        self._what = ""  # first: who has the answer may ask for the next change
+        answer()
+
+    def _replace(
+        self, base: Base, make: Callable[[Base], Loaded]
+    ) -> tuple[Engine, list[str]]:
+        """The new engine, in use, and warnings. Lets through what stands in its way."""
+        old = base.loaded.engine
+        new = make(base)
+        try:
+            if base.size is not None:
+                new.engine.warm_up(*base.size)
+            adopted = self._calls.ask(lambda: self._adopt(old, new))
+        except BaseException:
+            new.engine.close()
+            raise
         try:
             adopted.in_use.result()
             old.close()
         except CancelledError:
             pass  # freed once nobody has it
-        done(new.engine, adopted.warnings)
+        return new.engine, adopted.warnings
