@@ -70,7 +70,7 @@ class Fusing:
         self._mailbox: Mailbox[Pair | Single] | None = None
         self._job: FusionJob | None = None
         self._work: Work | None = None  # the newest that the job was given
-        self._size: tuple[int, int] | None = None  # of the last fused image before the job's
+        self._size: tuple[int, int] | None = None  # that of the job before
 
     @property
     def alive(self) -> bool:
@@ -99,7 +99,7 @@ class Fusing:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height, pixels, of the last fused image; None before the first."""
+        """In which the network saw the last images, pixels; None before the first."""
         return (self._job and self._job.size) or self._size
 
     def check_free(self) -> None:
@@ -175,7 +175,7 @@ class Fusing:
         self._worker = self._mailbox = self._job = self._work = None
 
     def forget(self) -> None:
-        """Forget the size of the last image."""
+        """Forget the size of the last images."""
         self._size = None
 
     def _make_work(

@@ -48,7 +48,8 @@ class FusionJob:
     published any more.
 
     Attributes:
-        size: Width and height of the last fused image, pixels; None before the first.
+        size: Width and height in which the network saw the last images, pixels; None before the
+            first.
         begun: When the pair in hand was taken, steady ns; None between two pairs.
     """
 
@@ -111,8 +112,7 @@ class FusionJob:
         processed = time.monotonic_ns()
         if result.thermal is not None:
             self._inputs[Side.THERMAL].defects.add(result.thermal)
-        height, width = result.image.shape[:2]
-        self.size = width, height
+        self.size = work.processor.size
         # Left behind, or the process is ending: what is published comes too late or goes nowhere.
         if self.abandoned or not self._context_ok():
             settle_pair(pair, Outcome.INACTIVE)

@@ -103,6 +103,9 @@ class FrameProcessor:
         parameters: Of thermal images and registration.
         weights: How much each entity guides the fusion, from `engine.emphasis`; None: neutral.
         cameras: What is known of both cameras, for registration.mode camera_info.
+
+    Attributes:
+        size: In which the network saw the last images; None before the first.
     """
 
     def __init__(
@@ -117,7 +120,8 @@ class FrameProcessor:
         self._reader = make_thermal_reader(parameters.thermal)
         self._registration = make_registration(parameters, cameras)
         self._colour = True
-        self._size: Size | None = None  # of the last fused image
+        self._fused: Size | None = None  # of the last fused image
+        self.size: Size | None = None
 
     def replaced(self, engine: Engine, weights: Any) -> FrameProcessor:
         """Another engine or emphasis with the same memory: the thermal range goes on smoothly."""
@@ -138,19 +142,21 @@ class FrameProcessor:
         frame = None if pair.thermal is None else self._read_thermal(pair.thermal)
         visible = None if pair.visible is None else self._read_visible(pair.visible)
         if visible is None:
+            self.size = self._fused or _size(frame.image)
             with _blamed_on(Side.THERMAL):
                 return thermal_alone(
-                    self._engine.fuse, frame, self._colour, self._weights, self._size
+                    self._engine.fuse, frame, self._colour, self._weights, self.size
                 )
         if frame is None:
+            self.size = self._fused or _size(visible)
             with _blamed_on(Side.VISIBLE):
-                return visible_alone(self._engine.fuse, visible, self._weights, self._size)
+                return visible_alone(self._engine.fuse, visible, self._weights, self.size)
         with _blamed_on(None):
             registered = self._registration.apply(frame.image, visible)
             thermal, visible = registered.thermal, registered.visible
             result = self._engine.fuse(thermal, visible, frame.range, self._weights)
             image = registered.complete(result.image)
-        self._size = image.shape[1], image.shape[0]
+        self.size = self._fused = _size(image)
         sources = Sources(thermal, frame.range, visible, registered.outside)
         return dataclasses.replace(result, image=image, thermal=frame.reading, sources=sources)
 
@@ -163,6 +169,10 @@ class FrameProcessor:
             visible = visible_array(frame.payload.view)
         self._colour = visible.ndim == 3
         return visible
+
+
+def _size(image: Any) -> Size:
+    return image.shape[1], image.shape[0]
 
 
 @contextmanager

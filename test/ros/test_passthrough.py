@@ -200,7 +200,7 @@ def test_by_default_nothing_is_published_without_the_other_camera(rig, cameras):
     assert set(modes(rig)[fused:]) == {2}
 
 
-def test_the_image_has_its_camera_s_own_geometry(rig, cameras, make_image):
+def test_the_image_has_its_camera_s_own_geometry(rig, cameras, caller):
     """The reference's calibration does not go with an image of the other camera."""
     from rclpy.qos import qos_profile_sensor_data
     from sensor_msgs.msg import CameraInfo
@@ -222,6 +222,8 @@ def test_the_image_has_its_camera_s_own_geometry(rig, cameras, make_image):
     rig.wait(relayed, "camera_info goes with the fused image")
     both.kill("visible")
     wait_for(rig, 1)
+    assert caller.set_vocabulary("car").success
+    assert rig.engine.vocabularies[0].warmed_up == (64, 64), "the size that the network sees"
     both.stop()
     all_is_settled(rig)
     sizes = {
