@@ -1,7 +1,8 @@
 """What a subscription's callback does with a frame: wrap, account, pair, hand over.
 
 ROS-free: messages are opaque, the caller says how to wrap one. What is handed over never goes back
-in the stamps that its outputs will have, but for a jump of the cameras' time.
+in the stamps that its outputs will have, but for a jump of the cameras' time, or from one camera's
+clock to the other's where these are more than a second apart.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from egmt_ros.pipeline.arrival_skew import ArrivalSkew
 from egmt_ros.pipeline.frames import DropReason, Frame, Pair, PairingUpdate, Side
 from egmt_ros.pipeline.mailbox import Mailbox
 from egmt_ros.pipeline.missing_camera import CameraWatch, Single
+
+# What is this much older than the last output, ns, is no frame that is late, but of another clock:
+# the other camera's, in whose place it is now.
+_OTHER_CLOCK = 1_000_000_000
 
 
 class Pairer(Protocol):
@@ -175,11 +180,14 @@ class Intake:
         self._hand_over(update)
         for dropped in alone:
             frame = dropped.frame
-            last = self._last_stamp
-            if last is None or frame.stamp > last:
-                self._put(Single(frame, now), frame.stamp)
-            else:  # was published in a pair, or what comes after it was
+            if self._behind(frame.stamp - 1):  # was published in a pair, or what comes after it was
                 frame.payload.ticket.settle(Outcome.UNPAIRED, DropReason.LATE.value)
+            else:
+                self._put(Single(frame, now), frame.stamp)
+
+    def _behind(self, stamp: int) -> bool:
+        """Whether an output of this stamp, ns, would come after a later one."""
+        return self._last_stamp is not None and 0 < self._last_stamp - stamp <= _OTHER_CLOCK
 
     def _hand_over(self, update: PairingUpdate) -> None:
         self.resets += update.reset
@@ -191,7 +199,7 @@ class Intake:
             # The pair holds its frames besides the pairing, which may use one again.
             for frame in pair.frames:
                 frame.payload.ticket.hold()
-            if self._last_stamp is not None and reference.stamp < self._last_stamp:
+            if self._behind(reference.stamp):
                 settle_pair(pair, Outcome.UNPAIRED, DropReason.LATE.value)
             else:
                 self._put(pair, reference.stamp)

@@ -210,6 +210,24 @@ def test_the_stamp_never_goes_back_when_the_other_camera_s_stamps_are_behind():
     assert [stamp for _, stamp in outputs] == sorted(stamp for _, stamp in outputs)
 
 
+@pytest.mark.parametrize("offset", [-3600_000 * MS, 3600_000 * MS])
+def test_clocks_an_hour_apart_stop_nothing_when_a_camera_goes_and_returns(offset):
+    bench = Bench(missing_timeout=30 * MS)
+    bench.offset = offset
+    bench.open()
+    outputs = []
+    for i in range(30):
+        bench.now += 33 * MS
+        if not 10 <= i < 20:
+            bench.receive(Side.VISIBLE, i * 33 * MS)
+        bench.receive(Side.THERMAL, i * 33 * MS - offset)
+        outputs.append(bench.take())
+    modes = [output and output[0] for output in outputs]
+    assert modes[:10] == ["fused"] * 10 and modes[-8:] == ["fused"] * 8
+    assert modes[12:20] == ["thermal_only"] * 8
+    assert bench.intake.resets == 0
+
+
 def test_passing_through_survives_a_loop_of_the_bag():
     bench = Bench(missing_timeout=30 * MS)
     bench.open()
