@@ -73,6 +73,7 @@ setup(
         "egmt_ros.pipeline.registration",
         "egmt_ros.ros",
         "egmt_ros.ros.diagnostics",
+        "egmt_ros.ros.parameters",
         "egmt_ros.training",
     ],
     package_data={

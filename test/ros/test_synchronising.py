@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from egmt_ros.errors import ConfigError, MissingDependencyError
 from egmt_ros.pipeline.pairing import DropReason, Frame, NearestPairer, Side
-from egmt_ros.ros import parameters
-from egmt_ros.ros.parameters import build
+from egmt_ros.ros.parameters import build, building
 from egmt_ros.ros.requirements import has_message_filters
 
 MS = 1_000_000
@@ -90,7 +89,7 @@ def test_nearest_needs_no_message_filters():
 
 
 def test_without_message_filters_approximate_time_is_refused_with_the_remedy(monkeypatch):
-    monkeypatch.setattr(parameters, "has_message_filters", lambda: False)
+    monkeypatch.setattr(building, "has_message_filters", lambda: False)
     with pytest.raises(ConfigError) as refusal:
         build({"sync.policy": "approximate_time"})
     for word in ("sync.policy", "ros-$ROS_DISTRO-message-filters", "sync.policy: nearest"):
