@@ -232,6 +232,14 @@ class FusionEngine:
             },
         )
 
+    @property
+    def preparing_until(self) -> float:
+        """When it was, or ought to be, prepared for the size of its images, at the latest.
+
+        Seconds of time.monotonic(), -inf for never; from any thread.
+        """
+        return self._runtime.preparing_until
+
     def warm_up(self, width: int = 640, height: int = 480, rounds: int = 3) -> float:
         """Fuse a few frames of noise; return the milliseconds of the last one.
 

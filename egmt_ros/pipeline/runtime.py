@@ -50,10 +50,12 @@ class Runtime(Protocol):
     Attributes:
         name: One of `RUNTIMES` but "auto".
         precision: One of `PRECISIONS`.
+        preparing_until: Of the last image size, see `SizeCache`; -inf where none is prepared for.
     """
 
     name: str
     precision: str
+    preparing_until: float
 
     def run(
         self,

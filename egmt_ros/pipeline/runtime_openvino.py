@@ -76,6 +76,11 @@ class OpenVinoRuntime:
         self._network = converted or _converted(network)
         self._compiled: SizeCache[_Compiled] = SizeCache(self._compile, announce)
 
+    @property
+    def preparing_until(self) -> float:
+        """See `Runtime`."""
+        return self._compiled.preparing_until
+
     def run(
         self,
         thermal: np.ndarray,

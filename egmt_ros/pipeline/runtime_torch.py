@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ class TorchRuntime:
     """Runs the network as it is, with weights in channels_last, the layout CPU kernels like."""
 
     name = "torch"
+    preparing_until = -math.inf
 
     def __init__(self, network: EGMT, device: torch.device, precision: str = "float32") -> None:
         self.precision = precision
@@ -99,6 +101,11 @@ class CudaGraphRuntime(TorchRuntime):
         super().__init__(network, device, precision)
         self._announce = announce
         self._recordings = SizeCache(self._record, announce)
+
+    @property
+    def preparing_until(self) -> float:
+        """See `Runtime`."""
+        return self._recordings.preparing_until
 
     def with_entities(self, network: EGMT) -> CudaGraphRuntime:
         """See `Runtime.with_entities`."""

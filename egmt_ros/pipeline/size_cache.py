@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,6 +12,8 @@ Prepared = TypeVar("Prepared")
 
 SIZES_KEPT = 4
 """A stream has one size; a node that is used for two cameras in turn has two."""
+PATIENCE = 60.0
+"""Seconds that preparing for a size may take; OpenVINO needs up to 20 on a busy machine."""
 
 
 class SizeCache(Generic[Prepared]):
@@ -25,6 +28,10 @@ class SizeCache(Generic[Prepared]):
         announce: Called with a line before and after it; once sizes keep changing, less and less
             often.
         kept: Sizes to keep; the one not used for longest goes first.
+
+    Attributes:
+        preparing_until: When the last preparation ended; of one under way when it ought to, at
+            the latest. Seconds of time.monotonic(), -inf before the first; from any thread.
     """
 
     def __init__(
@@ -36,6 +43,7 @@ class SizeCache(Generic[Prepared]):
         self._prepare = prepare
         self._announce = announce
         self._kept = kept
+        self.preparing_until = -math.inf
         self._count = 0  # of all that were prepared
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
@@ -48,7 +56,11 @@ class SizeCache(Generic[Prepared]):
             start = time.perf_counter()
             while len(self._prepared) >= self._kept:
                 self._prepared.popitem(last=False)
-            self._prepared[size] = self._prepare(width, height)
+            self.preparing_until = time.monotonic() + PATIENCE
+            try:
+                self._prepared[size] = self._prepare(width, height)
+            finally:
+                self.preparing_until = time.monotonic()
             took = time.perf_counter() - start
             self._tell(f"prepared the network for images of {width}x{height} in {took:.1f} s")
         self._prepared.move_to_end(size)

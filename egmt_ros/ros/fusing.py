@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -24,6 +23,7 @@ from egmt_ros.ros.processing import Engine, FrameProcessor
 from egmt_ros.ros.recovery import Recovery
 from egmt_ros.ros.steering import emphasis_weights
 from egmt_ros.ros.throttle import LogThrottle
+from egmt_ros.ros.watchdog import Busy
 
 # A pair that takes longer than this, seconds, is not waited for: the worker is left behind.
 WORKER_TIMEOUT = 30.0
@@ -83,14 +83,11 @@ class Fusing:
         return _lives(self._stuck)
 
     @property
-    def busy(self) -> float:
-        """Seconds since the pair in hand was taken, 0 for none; from any thread.
-
-        Once stopped, of the pair of a worker that was left behind.
+    def busy(self) -> Busy:
+        """With the pair in hand; once stopped, with that of a worker left behind. From any thread.
         """
         job = self._job or self._stuck_job
-        begun = None if job is None else job.begun
-        return 0.0 if begun is None else (time.monotonic_ns() - begun) / 1e9
+        return Busy() if job is None else job.busy()
 
     @property
     def mailbox(self) -> Mailbox[Pair | Single] | None:
@@ -161,14 +158,14 @@ class Fusing:
         """Finish the pair in hand; what waits counts as inactive. Without effect while stopped."""
         if self._worker is None:
             return
-        ended, leftover = self._worker.stop(max(0.1, WORKER_TIMEOUT - self.busy))
+        ended, leftover = self._worker.stop(max(0.1, WORKER_TIMEOUT - self.busy.seconds))
         if leftover is not None:
             settle_pair(leftover, Outcome.INACTIVE)
         if not ended:
             self._job.abandoned = True
             self._stuck, self._stuck_job = self._worker, self._job
             self._logger.error(
-                f"the worker has been busy with one pair for {self.busy:.1f} s: left behind"
+                f"the worker has been busy with one pair for {self.busy.seconds:.1f} s: left behind"
             )
         self._watch.stop()
         self._size = self.size

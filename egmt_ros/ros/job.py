@@ -23,6 +23,7 @@ from egmt_ros.ros.parameters import EntityParameters
 from egmt_ros.ros.processing import FrameProcessor, PairRejected
 from egmt_ros.ros.recovery import Recovery
 from egmt_ros.ros.throttle import LogThrottle
+from egmt_ros.ros.watchdog import Busy
 
 MILLISECOND = 1_000_000
 
@@ -81,6 +82,14 @@ class FusionJob:
         self.abandoned = False
         self.size: tuple[int, int] | None = None
         self.begun: int | None = None
+
+    def busy(self) -> Busy:
+        """With the pair in hand; from any thread."""
+        begun, prepared = self.begun, self._work.processor.preparing_until
+        if begun is None:
+            return Busy()
+        begun /= 1e9
+        return Busy(time.monotonic() - begun, max(0.0, prepared - begun))
 
     def go_on_with(self, work: Work) -> None:
         """Handle the pairs to come with this. In the worker's thread, between two pairs.

@@ -37,6 +37,7 @@ class Engine(Protocol):
     template: str
     device: str
     runtime: str
+    preparing_until: float
 
     def fuse(
         self, thermal: Any, visible: Any, thermal_range: Any = None, entity_weights: Any = None
@@ -128,6 +129,11 @@ class FrameProcessor:
         other = copy.copy(self)
         other._engine, other._weights = engine, weights
         return other
+
+    @property
+    def preparing_until(self) -> float:
+        """That of the engine; from any thread."""
+        return self._engine.preparing_until
 
     def process(self, pair: Pair | Single) -> FusionResult:
         """Fuse a pair; the result has what was read from the thermal image (`thermal`) and

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from rclpy.clock import Clock
 from rclpy.node import Node
@@ -11,6 +12,18 @@ from egmt_ros.ros.diagnostics import ERROR, Report, Status
 
 # How often it looks, seconds.
 PERIOD = 0.25
+
+
+class Busy(NamedTuple):
+    """What the worker spends on the pair in hand, seconds; 0 without one.
+
+    Attributes:
+        seconds: So far.
+        preparing: Those that preparing for a new image size took of them, or may take.
+    """
+
+    seconds: float = 0.0
+    preparing: float = 0.0
 
 
 class Watchdog:
@@ -22,8 +35,8 @@ class Watchdog:
     Args:
         node: Its node.
         steady: Clock of its timer.
-        busy: Seconds that the worker has been busy with the pair in hand, 0 for none.
-        limit: Returns the seconds from which that is too long.
+        busy: What the worker is busy with.
+        limit: Returns the seconds from which that is too long; preparing does not count.
         on_change: Called when the worker got stuck or came back.
     """
 
@@ -31,7 +44,7 @@ class Watchdog:
         self,
         node: Node,
         steady: Clock,
-        busy: Callable[[], float],
+        busy: Callable[[], Busy],
         limit: Callable[[], float],
         on_change: Callable[[], None],
     ) -> None:
@@ -45,21 +58,24 @@ class Watchdog:
     def tell(self, report: Report) -> Status:
         """How long the pair in hand takes, an error if too long."""
         busy = self._busy()
-        values = {"busy_s": busy}
-        if busy <= self._limit():
+        values = {"busy_s": busy.seconds}
+        if not self._is_too_long(busy):
             return Status(values=values)
         words = f"{self._words(busy)}; it goes on once that pair ends, otherwise restart the node"
         return Status(ERROR, words, values)
 
-    def _words(self, busy: float) -> str:
+    def _is_too_long(self, busy: Busy) -> bool:
+        return busy.seconds - busy.preparing > self._limit()
+
+    def _words(self, busy: Busy) -> str:
         return (
-            f"the worker is stuck: busy with one pair for {busy:.1f} s"
+            f"the worker is stuck: busy with one pair for {busy.seconds:.1f} s"
             f" (diagnostics.stuck_after: {self._limit():g})"
         )
 
     def _look(self) -> None:
         busy = self._busy()
-        stuck = busy > self._limit()
+        stuck = self._is_too_long(busy)
         if stuck == self._stuck:
             return
         self._stuck = stuck

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -170,6 +171,7 @@ def test_sizes_are_kept_until_others_are_used_more() -> None:
     prepared: list[tuple[int, int]] = []
 
     def prepare(width: int, height: int) -> tuple[int, int]:
+        assert cache.preparing_until > time.monotonic()
         if height == 0:
             raise EgmtError("no")
         prepared.append((width, height))
@@ -182,6 +184,8 @@ def test_sizes_are_kept_until_others_are_used_more() -> None:
     for _ in range(2):
         with pytest.raises(EgmtError, match="no"):
             cache.get(5, 0)
+    now = time.monotonic()
+    assert now - 60.0 < cache.preparing_until <= now
     cache.clear()
     cache.get(2, 9)
     assert prepared[-1] == (2, 9) and len(prepared) == 5

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import copy
+import math
 import sys
 import threading
 import time
@@ -72,6 +73,7 @@ class FakeEngine:
     stored = ("person", "car", "tree", "sky", "road")
     device = "cpu"
     runtime = "fake"
+    preparing_until = -math.inf
 
     def __init__(self, delay: float = 0.0, scores: tuple[float, ...] = (0.9, 0.2, 0.6)) -> None:
         self.delay = delay

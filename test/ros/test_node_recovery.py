@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -248,6 +249,27 @@ def test_out_of_cuda_memory_in_configure(rig, stream, caller, out_of_memory, fak
     manually(rig, caller)
     assert stream.pair()["fused"] == 1
     model_says(rig, "on the CPU", level=WARN)
+
+
+def test_preparing_for_a_new_image_size_is_not_stuck(rig, stream, capfd):
+    rig.start(parameters={"diagnostics.stuck_after": 0.3})
+    begun, go_on, fuse = threading.Event(), threading.Event(), rig.engine.fuse
+
+    def prepare(*images):
+        rig.engine.preparing_until = time.monotonic() + 60.0
+        begun.set()
+        assert go_on.wait(60)
+        rig.engine.preparing_until = time.monotonic()
+        return fuse(*images)
+
+    rig.engine.fuse = prepare
+    rig.send_pair(START)
+    assert begun.wait(8)
+    rig.wait(lambda: float(rig.status("model")[1]["busy_s"]) > 1.0, "it is busy for long")
+    assert rig.status("model")[0].level == OK
+    go_on.set()
+    rig.settled(thermal=1, visible=1)
+    assert "stuck" not in capfd.readouterr().err
 
 
 def test_a_stuck_worker_is_an_error_until_it_comes_back(rig, stream, capfd):

@@ -176,7 +176,8 @@ SPECS: tuple[Spec, ...] = (
     Spec("diagnostics.period", 1.0,
          "Seconds between two messages on /diagnostics.", 0.1, 60.0),
     Spec("diagnostics.stuck_after", 10.0,
-         "Seconds from which a pair takes too long: the worker is then reported as stuck.",
+         "Seconds from which a pair takes too long: the worker is then reported as stuck. What it"
+         " takes to prepare for a new image size does not count, up to a minute.",
          0.1, 600.0),
     Spec("diagnostics.thermal_rate", 0.0,
          "Rate of the thermal camera, Hz; diagnostics warn when clearly fewer images come. 0:"
