@@ -11,12 +11,15 @@ def out_of_cuda_memory(error: BaseException) -> bool:
     """Whether a CUDA device had no memory left; does not import PyTorch.
 
     Its allocator raises torch.cuda.OutOfMemoryError; what allocates behind its back (graphs,
-    cuDNN) raises a RuntimeError with the words of the CUDA runtime.
+    cuDNN) raises a RuntimeError with the words of the CUDA runtime. Either may be the cause of
+    an error of our own.
     """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(error, torch.cuda.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "CUDA error: out of memory" in str(error)
+    if isinstance(error, RuntimeError) and "CUDA error: out of memory" in str(error):
+        return True
+    return error.__cause__ is not None and out_of_cuda_memory(error.__cause__)
 
 
 def describe(error: BaseException) -> str:

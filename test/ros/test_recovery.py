@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 
-from egmt_ros.errors import CheckpointError  # noqa: E402
+from egmt_ros.errors import CheckpointError, DeviceError  # noqa: E402
 from egmt_ros.ros.failures import describe, out_of_cuda_memory, reject_reason  # noqa: E402
 from egmt_ros.ros.recovery import Backoff  # noqa: E402
 
@@ -35,6 +35,10 @@ def test_cuda_out_of_memory_is_told_from_other_errors():
         text = describe(error)
         assert text.startswith(f"CUDA out of memory ({detail}): ")
         assert "model.fallback_to_cpu" in text
+    graph = DeviceError("no CUDA graph can be recorded")
+    graph.__cause__ = torch.cuda.OutOfMemoryError()
+    assert out_of_cuda_memory(graph) and reject_reason(graph) == "cuda_out_of_memory"
+    assert describe(graph) == "no CUDA graph can be recorded"
     for error in (RuntimeError("out of memory"), MemoryError(), ValueError("CUDA out of memory")):
         assert not out_of_cuda_memory(error) and reject_reason(error) == "inference_failed"
     assert describe(KeyError("x")) == "KeyError: 'x'"
