@@ -238,6 +238,7 @@ def test_a_bag_that_loops_goes_on_fusing(rig):
     assert fused_stamps(rig) == stamps * 3
     rig.settled(thermal=12, visible=12)
     assert rig.account("visible")["fused"] == 12
+    rig.wait(lambda: rig.status("pairing")[1]["resets"] == "2", "both jumps back are told")
 
 
 def test_one_thermal_frame_may_serve_several_visible_ones(rig):
