@@ -48,7 +48,7 @@ def test_a_publisher_of_the_wrong_qos_is_named_with_the_parameter(rig, pump, cap
     rig.start(parameters={"input.thermal.qos": "reliable"}, ready=False)
     rig.wait_phase("active")
     pump()
-    status, lines = doctor(capsys, "--seconds", "4")
+    status, lines = doctor(capsys, "--seconds", "10")
     assert status == 1
     thermal = about(lines, "/egmt_fusion/input/thermal/image")
     assert len(thermal) == 2
