@@ -6,23 +6,20 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from egmt_ros.errors import EgmtError
-from egmt_ros.pipeline.accounting import FrameAccount, Outcome
+from egmt_ros.pipeline.accounting import Outcome
 from egmt_ros.pipeline.intake import settle_pair
 from egmt_ros.pipeline.mailbox import Mailbox
 from egmt_ros.pipeline.missing_camera import Single
-from egmt_ros.pipeline.pairing import Pair, Side
+from egmt_ros.pipeline.pairing import Pair
 from egmt_ros.pipeline.registration.plane import CameraPair
 from egmt_ros.pipeline.registration.watch import RegistrationWatch
 from egmt_ros.pipeline.worker import Worker
-from egmt_ros.ros.diagnostics import InputState, NodeState
-from egmt_ros.ros.job import FusionJob, Work
+from egmt_ros.ros.job import FusionJob, Surroundings, Work
 from egmt_ros.ros.messages import ModelIdentity
 from egmt_ros.ros.outputs import Outputs
 from egmt_ros.ros.parameters import FusionParameters
 from egmt_ros.ros.processing import Engine, FrameProcessor
-from egmt_ros.ros.recovery import Recovery
 from egmt_ros.ros.steering import emphasis_weights
-from egmt_ros.ros.throttle import LogThrottle
 from egmt_ros.ros.watchdog import Busy
 
 # A pair that takes longer than this, seconds, is not waited for: the worker is left behind.
@@ -35,35 +32,13 @@ class Fusing:
     All calls come from the executor's thread, but for `alive` and `busy`.
 
     Args:
-        state, inputs: What the diagnostics tell.
-        recovery: Is told of each pair that was fused or failed.
-        context_ok: Whether the node's context is still valid.
+        node: What is used of it.
         cameras: What is known of both cameras, for registration.mode camera_info.
-        watch: Is shown the fused pairs.
     """
 
-    def __init__(
-        self,
-        *,
-        account: FrameAccount,
-        state: NodeState,
-        inputs: dict[Side, InputState],
-        logger: object,
-        throttle: LogThrottle,
-        recovery: Recovery,
-        context_ok: Callable[[], bool],
-        cameras: Callable[[], CameraPair],
-        watch: RegistrationWatch,
-    ) -> None:
-        self._account = account
-        self._state = state
-        self._inputs = inputs
-        self._logger = logger
-        self._throttle = throttle
-        self._recovery = recovery
-        self._context_ok = context_ok
+    def __init__(self, node: Surroundings, cameras: Callable[[], CameraPair]) -> None:
+        self._node = node
         self._cameras = cameras
-        self._watch = watch
         self._worker: Worker[Pair | Single] | None = None
         self._stuck: Worker[Pair | Single] | None = None  # the last one that did not end in time
         self._stuck_job: FusionJob | None = None
@@ -115,12 +90,8 @@ class Fusing:
     ) -> None:
         """Handle the pairs of a new mailbox."""
         self._work = self._make_work(engine, model, parameters)
-        self._job = FusionJob(
-            work=self._work, outputs=outputs, account=self._account, state=self._state,
-            inputs=self._inputs, logger=self._logger, throttle=self._throttle,
-            recovery=self._recovery, context_ok=self._context_ok, watch=self._watch,
-        )
-        _restart(self._watch, parameters)
+        self._job = FusionJob(self._work, outputs, self._node)
+        _restart(self._node.watch, parameters)
         self._mailbox = Mailbox()
         self._worker = Worker(self._mailbox, self._job.handle, self._job.fail)
         self._worker.start()
@@ -147,7 +118,7 @@ class Fusing:
         if self._worker is not None:
             like = None if anew else self._work
             if anew:
-                _restart(self._watch, parameters)
+                _restart(self._node.watch, parameters)
             work = self._work = self._make_work(engine, model, parameters, like)
             return self._worker.do_between(lambda job=self._job: job.go_on_with(work))
         idle: Future[None] = Future()
@@ -164,10 +135,10 @@ class Fusing:
         if not ended:
             self._job.abandoned = True
             self._stuck, self._stuck_job = self._worker, self._job
-            self._logger.error(
+            self._node.logger.error(
                 f"the worker has been busy with one pair for {self.busy.seconds:.1f} s: left behind"
             )
-        self._watch.stop()
+        self._node.watch.stop()
         self._size = self.size
         self._worker = self._mailbox = self._job = self._work = None
 

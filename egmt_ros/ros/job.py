@@ -7,7 +7,8 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.pipeline.intake import settle_pair
@@ -42,6 +43,28 @@ class Work(NamedTuple):
     entities: EntityParameters
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the worker's thread uses of the node.
+
+    Attributes:
+        account: Of every frame.
+        state, inputs: What the diagnostics tell.
+        recovery: Is told of each pair that was fused or failed.
+        context_ok: Whether the node's context is still valid.
+        watch: Is shown the fused pairs.
+    """
+
+    account: FrameAccount
+    state: NodeState
+    inputs: dict[Side, InputState]
+    logger: Any
+    throttle: LogThrottle
+    recovery: Recovery
+    context_ok: Callable[[], bool]
+    watch: RegistrationWatch
+
+
 class FusionJob:
     """Handles pairs in the worker's thread; every pair gets its outcome here.
 
@@ -54,30 +77,10 @@ class FusionJob:
         begun: When the pair in hand was taken, steady ns; None between two pairs.
     """
 
-    def __init__(
-        self,
-        *,
-        work: Work,
-        outputs: Outputs,
-        account: FrameAccount,
-        state: NodeState,
-        inputs: dict[Side, InputState],
-        logger: object,
-        throttle: LogThrottle,
-        recovery: Recovery,
-        context_ok: Callable[[], bool],
-        watch: RegistrationWatch,
-    ) -> None:
+    def __init__(self, work: Work, outputs: Outputs, node: Surroundings) -> None:
         self._work = work
         self._outputs = outputs
-        self._account = account
-        self._state = state
-        self._inputs = inputs
-        self._logger = logger
-        self._throttle = throttle
-        self._recovery = recovery
-        self._context_ok = context_ok
-        self._watch = watch
+        self._node = node
         self._last_published: int | None = None
         self.abandoned = False
         self.size: tuple[int, int] | None = None
@@ -120,45 +123,45 @@ class FusionJob:
             return
         processed = time.monotonic_ns()
         if result.thermal is not None:
-            self._inputs[Side.THERMAL].defects.add(result.thermal)
+            self._node.inputs[Side.THERMAL].defects.add(result.thermal)
         self.size = work.processor.size
         # Left behind, or the process is ending: what is published comes too late or goes nowhere.
-        if self.abandoned or not self._context_ok():
+        if self.abandoned or not self._node.context_ok():
             settle_pair(pair, Outcome.INACTIVE)
             return
         self._outputs.publish_result(result, pair, work.model, work.entities)
         published = time.monotonic_ns()
         settle_pair(pair, Outcome.FUSED if isinstance(pair, Pair) else Outcome.PASSTHROUGH)
-        self._recovery.fused()
+        self._node.recovery.fused()
         timing = self._measure(pair, start, processed, published)
         self._outputs.publish_debug(result, pair, work.model, work.entities, timing)
-        self._watch.offer(result.sources)
+        self._node.watch.offer(result.sources)
 
     def fail(self, pair: Pair | Single, error: Exception) -> None:
         """The engine or a publisher raised: count it and go on."""
-        state = self._state
+        state = self._node.state
         state.last_error = describe(error)
         state.errors += 1
         for frame in pair.frames:
-            self._account.reject(frame.payload.ticket, reject_reason(error))
+            self._node.account.reject(frame.payload.ticket, reject_reason(error))
         key = ("failed", type(error))
         line = f"a pair could not be fused, its frames are rejected: {state.last_error}"
-        if self._throttle.is_new(key):
+        if self._node.throttle.is_new(key):
             line += "\n" + "".join(traceback.format_exception(error))
-        self._throttle.error(self._logger, key, line)
+        self._node.throttle.error(self._node.logger, key, line)
         if not self.abandoned:
-            self._recovery.failed(error)
+            self._node.recovery.failed(error)
 
     def _reject(self, pair: Pair | Single, error: PairRejected) -> None:
         for frame in pair.frames:
             guilty = error.side in (None, frame.side)
             reason = error.reason if guilty else "partner_rejected"
-            self._account.reject(frame.payload.ticket, reason)
+            self._node.account.reject(frame.payload.ticket, reason)
             if guilty:
-                self._inputs[frame.side].last_reject = f"{error.reason}: {error}"
+                self._node.inputs[frame.side].last_reject = f"{error.reason}: {error}"
         who = f"{error.side.value} image" if error.side else "pair"
-        self._throttle.warning(
-            self._logger, (error.side, error.reason), f"{who} rejected: {error}"
+        self._node.throttle.warning(
+            self._node.logger, (error.side, error.reason), f"{who} rejected: {error}"
         )
 
     def _measure(
@@ -171,7 +174,7 @@ class FusionJob:
             pair_gap_ms=pair.gap / MILLISECOND if isinstance(pair, Pair) else None,
             cyclic_time_ms=None if last is None else (published - last) / MILLISECOND,
         )
-        state = self._state
+        state = self._node.state
         state.processing_ms.add(timing.processing_time_ms)
         state.latency_ms.add(timing.pipeline_latency_ms)
         state.wait_ms.add(pair.waited / MILLISECOND)

@@ -42,6 +42,7 @@ from egmt_ros.ros.failures import describe
 from egmt_ros.ros.fallback import Fallback
 from egmt_ros.ros.fusing import Fusing
 from egmt_ros.ros.inputs import Inputs
+from egmt_ros.ros.job import Surroundings
 from egmt_ros.ros.lifecycle import ExecutorCalls, RCLError, answer_refused_transitions
 from egmt_ros.ros.model_slot import Loaded, ModelSlot
 from egmt_ros.ros.outputs import Outputs
@@ -111,9 +112,12 @@ class FusionNode(LifecycleNode):
         self._cameras = CameraGeometry(self)
         self._watch = RegistrationWatch()
         self._fusing = Fusing(
-            account=self._account, state=self._state, inputs=self._inputs.states,
-            logger=self.get_logger(), throttle=self._throttle, recovery=self._recovery,
-            context_ok=self.context.ok, cameras=self._cameras.pair, watch=self._watch,
+            Surroundings(
+                account=self._account, state=self._state, inputs=self._inputs.states,
+                logger=self.get_logger(), throttle=self._throttle, recovery=self._recovery,
+                context_ok=self.context.ok, watch=self._watch,
+            ),
+            self._cameras.pair,
         )
         try:
             self._parameter_store = ParameterStore(

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from egmt_ros.evaluation.distribution import Distribution
 from egmt_ros.evaluation.live.account import OUTCOMES
 from egmt_ros.evaluation.report.agreement import agreement_with_truth
 from egmt_ros.evaluation.report.fates import NOT_FUSED, frame_fates
 from egmt_ros.evaluation.report.recording import Label, LabelArray, Recording, Sent, Vocabulary
-from egmt_ros.evaluation.report.summary import Distribution, end_to_end, summarise
+from egmt_ros.evaluation.report.summary import end_to_end, summarise
 from egmt_ros.pipeline.accounting import Outcome
 
 

@@ -18,13 +18,14 @@ import pytest
 from egmt_ros.cli import main
 from egmt_ros.errors import EgmtError, MissingDependencyError
 from egmt_ros.evaluation.bench import node_figures, node_report
-from egmt_ros.evaluation.bench.node_figures import Percentiles, Stretch
+from egmt_ros.evaluation.bench.node_figures import Stretch
 from egmt_ros.evaluation.bench.process_meter import (
     ProcessMeter,
     Reading,
     read_process,
     slope_per_minute,
 )
+from egmt_ros.evaluation.distribution import Distribution
 from egmt_ros.evaluation.live.account import COUNTERS, OUTCOMES
 
 MIB = 1 << 20
@@ -69,7 +70,7 @@ def test_the_times_of_a_real_run_belong_together(measured):
     for stretch in report["stretches"]:
         way, to_publish = stretch["sent_to_received"], stretch["release_to_publish"]
         for times in (way, to_publish, stretch["processing"], stretch["beside_processing"]):
-            assert 0 < times["p50"] <= times["p95"] <= times["p99"] <= times["highest"]
+            assert 0 < times["p50"] <= times["p95"] <= times["p99"] <= times["max"]
         assert stretch["processing"]["p50"] <= to_publish["p50"]
         assert stretch["p95_of_engine"] == pytest.approx(
             to_publish["p95"] / engine["ms_median"], abs=1e-3
@@ -109,7 +110,7 @@ def test_frames_that_nobody_knows_of_are_unaccounted() -> None:
 
 
 def stretch(rate: float, superseded: float, p95: float = 30.0, to_publish: float = 30.0) -> Stretch:
-    times = Percentiles(100, to_publish / 2, p95, p95, p95)
+    times = Distribution(100, to_publish / 2, to_publish / 2, p95, p95, p95)
     return Stretch(
         rate=rate, begin=0, end=1, sent=100, sent_rate=rate,
         account={"thermal": {"unaccounted": 0}, "visible": {"unaccounted": 0}}, images=100,

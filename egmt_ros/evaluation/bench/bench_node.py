@@ -26,8 +26,9 @@ import numpy as np
 
 from egmt_ros.errors import EgmtError
 from egmt_ros.evaluation.bench import node_figures
-from egmt_ros.evaluation.bench.node_figures import Account, Arrivals, Percentiles, Stretch
+from egmt_ros.evaluation.bench.node_figures import Account, Arrivals, Stretch
 from egmt_ros.evaluation.bench.process_meter import ProcessMeter, slope_per_minute
+from egmt_ros.evaluation.distribution import Distribution
 from egmt_ros.evaluation.live.child import ChildProcess
 from egmt_ros.evaluation.live.environment import (
     require_ros,
@@ -225,7 +226,7 @@ def _figures(played: Sequence[Played], work: Path, engine_ms: float) -> list[Str
         processing = arrivals.between("processing_time_ms", part.begin, until)
         complete = len(latencies) == len(processing)
         beside = [a - b for a, b in zip(latencies, processing, strict=True)] if complete else []
-        latency = Percentiles.of(latencies)
+        latency = Distribution.of(latencies)
         account = node_figures.account_of(part.sent, part.before, part.after)
         seconds = (part.end - part.begin) / 1e9
         visible = account["visible"]
@@ -235,8 +236,8 @@ def _figures(played: Sequence[Played], work: Path, engine_ms: float) -> list[Str
             fused_rate=round(visible["fused"] / seconds, 3),
             superseded_share=round(visible["superseded"] / max(visible["received"], 1), 4),
             release_to_publish=latency,
-            processing=Percentiles.of(processing), beside_processing=Percentiles.of(beside),
-            sent_to_received=Percentiles.of(ways), cores=round(part.cores, 3),
+            processing=Distribution.of(processing), beside_processing=Distribution.of(beside),
+            sent_to_received=Distribution.of(ways), cores=round(part.cores, 3),
             p95_of_engine=None if latency is None else round(latency.p95 / engine_ms, 3),
             overhead_ms=None if latency is None else round(latency.p50 - engine_ms, 3),
         ))  # fmt: skip

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from egmt_ros.evaluation.distribution import Distribution
 from egmt_ros.evaluation.live.account import OUTCOMES, SIDES
 
 Account = Mapping[str, Mapping[str, int]]
@@ -25,25 +24,6 @@ DROPPING = 0.01
 """Share of superseded frames from which a rate counts as one that the node cannot follow."""
 FLAT = 1.5
 """Latency is flat beyond that rate while its p95 grows by no more than this factor."""
-
-
-@dataclass(frozen=True)
-class Percentiles:
-    """Of one quantity, ms."""
-
-    count: int
-    p50: float
-    p95: float
-    p99: float
-    highest: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Percentiles | None:
-        """None without values."""
-        if not len(values):
-            return None
-        p50, p95, p99 = (round(float(v), 3) for v in np.percentile(values, (50, 95, 99)))
-        return cls(len(values), p50, p95, p99, round(float(max(values)), 3))
 
 
 @dataclass(frozen=True)
@@ -75,10 +55,10 @@ class Stretch:
     images: int
     fused_rate: float
     superseded_share: float
-    release_to_publish: Percentiles | None
-    processing: Percentiles | None
-    beside_processing: Percentiles | None
-    sent_to_received: Percentiles | None
+    release_to_publish: Distribution | None
+    processing: Distribution | None
+    beside_processing: Distribution | None
+    sent_to_received: Distribution | None
     cores: float
     p95_of_engine: float | None
     overhead_ms: float | None

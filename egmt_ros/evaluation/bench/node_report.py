@@ -75,7 +75,7 @@ def _latencies(stretch: dict[str, Any]) -> list[str]:
     ):
         values = stretch[name]
         if values is not None:
-            cells = (f"{values[key]:.1f}" for key in ("p50", "p95", "p99", "highest"))
+            cells = (f"{values[key]:.1f}" for key in ("p50", "p95", "p99", "max"))
             rows.append(f"| {title} | {values['count']} | {' | '.join(cells)} |")
     if stretch["p95_of_engine"] is not None:
         rows += ["", f"p95 to publish is {stretch['p95_of_engine']:.2f} x the engine's own median, "

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from egmt_ros.errors import EgmtError
+from egmt_ros.evaluation.distribution import Distribution
 from egmt_ros.evaluation.live.account import OUTCOMES, SIDES
 from egmt_ros.evaluation.report.contact_sheet import drawn_labels
 from egmt_ros.evaluation.report.drawing import entity_colours
@@ -28,7 +29,7 @@ from egmt_ros.evaluation.report.page_charts import (
 )
 from egmt_ros.evaluation.report.pictures import FramePictures
 from egmt_ros.evaluation.report.recording import Recording
-from egmt_ros.evaluation.report.summary import Distribution, Summary, end_to_end
+from egmt_ros.evaluation.report.summary import Summary, end_to_end
 
 _PICTURE_WIDTH = 480
 _LATENCIES = (

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from egmt_ros.evaluation.distribution import Distribution
 from egmt_ros.evaluation.live.account import COUNTERS, OUTCOMES, SIDES
 from egmt_ros.evaluation.live.result import SessionResult
 from egmt_ros.evaluation.report.agreement import Agreement, agreement_with_truth
@@ -96,26 +97,6 @@ class Outputs:
         if not self.stamps_intact:
             found.append("an output carries a stamp that no sent frame has")
         return found
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """Of measurements in ms."""
-
-    count: int
-    mean: float
-    p50: float
-    p95: float
-    p99: float
-    max: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Distribution | None:
-        """None where there is no measurement."""
-        if not len(values):
-            return None
-        p50, p95, p99 = (float(v) for v in np.percentile(values, (50, 95, 99)))
-        return cls(len(values), float(np.mean(values)), p50, p95, p99, float(np.max(values)))
 
 
 @dataclass(frozen=True)
