@@ -28,8 +28,6 @@ from egmt_ros.errors import ConfigError
 from egmt_ros.pipeline.frames import Dropped, DropReason, Frame, Pair, PairingUpdate, Side
 from egmt_ros.pipeline.stream import Stream
 
-__all__ = ["DropReason", "Dropped", "Frame", "NearestPairer", "Pair", "PairingUpdate", "Side"]
-
 
 class NearestPairer:
     """Pairs two streams of frames; the module's text says how. Not thread-safe.

@@ -8,11 +8,11 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
 from egmt_ros.errors import InputError
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.node_core.parameters import RegistrationParameters
+from egmt_ros.pipeline.frames import Side
 from egmt_ros.pipeline.registration.cameras import CameraModel, camera_model
 from egmt_ros.pipeline.registration.plane import CameraPair, Pose
 from egmt_ros.ros import qos
-from egmt_ros.ros.parameters import RegistrationParameters
 from egmt_ros.ros.transforms import Transforms, load_tf2
 
 SIDES = (Side.THERMAL, Side.VISIBLE)

@@ -8,7 +8,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 from egmt_ros.ros import qos
 from egmt_ros.ros.qos_watch import QosWatch
 from egmt_ros.ros.throttle import LogThrottle

@@ -1,10 +1,4 @@
-"""Between sensor_msgs/Image and numpy arrays, without copies where none are needed.
-
-`image_view` (of `egmt_ros.pipeline`) is made for the callback: it checks the message and lays a
-view over its bytes; `compressed_view` does so for compressed ones. `thermal_array` and
-`visible_array` are made for the worker: they bring a view to what the engine takes, and touch
-pixels only where the encoding, byte order, row padding or channel order ask for it.
-"""
+"""From numpy arrays to sensor_msgs/Image; the other way is `egmt_ros.pipeline.message_view`."""
 
 from __future__ import annotations
 
@@ -14,26 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from egmt_ros.errors import InputError
-from egmt_ros.pipeline.compressed import announced_size, compressed_view
-from egmt_ros.pipeline.image_pixels import Viewed, thermal_array, visible_array
-from egmt_ros.pipeline.image_view import ENCODINGS, ImageView, image_view
+from egmt_ros.pipeline.image_view import ENCODINGS
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import Image
     from std_msgs.msg import Header
-
-__all__ = [
-    "ENCODINGS",
-    "ImageView",
-    "Viewed",
-    "announced_size",
-    "array_to_image",
-    "compressed_view",
-    "image_view",
-    "thermal_array",
-    "visible_array",
-]
-
 
 def array_to_image(array: np.ndarray, header: Header, encoding: str) -> Image:
     """An image message with a copy of the pixels, rows unpadded, in this machine's byte order.

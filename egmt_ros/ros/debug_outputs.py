@@ -10,13 +10,14 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float64, Header
 
+from egmt_ros.node_core import outgoing
+from egmt_ros.node_core.outgoing import ModelIdentity
+from egmt_ros.node_core.parameters import EntityParameters
 from egmt_ros.pipeline.debug_image import draw_debug_image
 from egmt_ros.pipeline.latency import PairTiming
 from egmt_ros.pipeline.results import FusionResult, Sources
-from egmt_ros.ros import messages, qos
+from egmt_ros.ros import qos
 from egmt_ros.ros.conversions import array_to_image
-from egmt_ros.ros.messages import ModelIdentity
-from egmt_ros.ros.parameters import EntityParameters
 from egmt_ros.ros.throttle import Logger, LogThrottle
 
 # The worker draws for at most this share of its time; of a stream too fast for that, the debug
@@ -73,7 +74,7 @@ class DebugOutputs:
         if start < self._rests_until or not self._image.get_subscription_count():
             return
         try:
-            labels = [label for label in messages.shown(result, entities) if label.present]
+            labels = [label for label in outgoing.shown(result, entities) if label.present]
             picture = draw_debug_image(result, labels, _facts(result, header, model, timing))
             self._image.publish(array_to_image(picture, header, "bgr8"))
         except Exception as error:

@@ -13,11 +13,11 @@ from concurrent.futures import CancelledError, Future
 from typing import NamedTuple
 
 from egmt_ros.errors import EgmtError
+from egmt_ros.node_core.parameters import FusionParameters
+from egmt_ros.node_core.processing import Engine
 from egmt_ros.ros.failures import describe
 from egmt_ros.ros.lifecycle import ExecutorCalls
 from egmt_ros.ros.model_slot import Loaded
-from egmt_ros.ros.parameters import FusionParameters
-from egmt_ros.ros.processing import Engine
 
 
 class Base(NamedTuple):

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Callable
 
 from egmt_ros.errors import EgmtError
+from egmt_ros.node_core.parameters import FusionParameters
+from egmt_ros.node_core.processing import Engine
 from egmt_ros.ros.diagnostics import WARN, Report, Status
 from egmt_ros.ros.engine_changes import Base, EngineChanges
 from egmt_ros.ros.failures import describe
 from egmt_ros.ros.model_slot import Loaded, ModelSlot, may_fall_back
-from egmt_ros.ros.parameters import FusionParameters
-from egmt_ros.ros.processing import Engine
 
 
 class Fallback:

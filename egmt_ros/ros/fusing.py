@@ -6,20 +6,20 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from egmt_ros.errors import EgmtError
+from egmt_ros.node_core.outgoing import ModelIdentity
+from egmt_ros.node_core.parameters import FusionParameters
+from egmt_ros.node_core.processing import Engine, FrameProcessor
+from egmt_ros.node_core.steering import emphasis_weights
 from egmt_ros.pipeline.accounting import Outcome
+from egmt_ros.pipeline.frames import Pair
 from egmt_ros.pipeline.intake import settle_pair
 from egmt_ros.pipeline.mailbox import Mailbox
 from egmt_ros.pipeline.missing_camera import Single
-from egmt_ros.pipeline.pairing import Pair
 from egmt_ros.pipeline.registration.plane import CameraPair
 from egmt_ros.pipeline.registration.watch import RegistrationWatch
 from egmt_ros.pipeline.worker import Worker
 from egmt_ros.ros.job import FusionJob, Surroundings, Work
-from egmt_ros.ros.messages import ModelIdentity
 from egmt_ros.ros.outputs import Outputs
-from egmt_ros.ros.parameters import FusionParameters
-from egmt_ros.ros.processing import Engine, FrameProcessor
-from egmt_ros.ros.steering import emphasis_weights
 from egmt_ros.ros.watchdog import Busy
 
 # A pair that takes longer than this, seconds, is not waited for: the worker is left behind.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 from egmt_ros.ros.diagnostics import WARN, InputState, Report, Source, Status
 
 # What input.*.transport may be: its message.

@@ -10,17 +10,18 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CompressedImage, Image
 
 from egmt_ros.errors import InputError
+from egmt_ros.node_core.parameters import FusionParameters, InputParameters, SyncParameters
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
+from egmt_ros.pipeline.compressed import announced_size
+from egmt_ros.pipeline.frames import Pair, Side
 from egmt_ros.pipeline.intake import Intake
 from egmt_ros.pipeline.mailbox import Mailbox
+from egmt_ros.pipeline.message_view import message_view
 from egmt_ros.pipeline.missing_camera import Single
-from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.ros import qos
-from egmt_ros.ros.conversions import Viewed, announced_size, compressed_view, image_view
 from egmt_ros.ros.diagnostics import InputState, NodeState, Source
 from egmt_ros.ros.image_topics import TRANSPORTS, image_topic, transport_source
 from egmt_ros.ros.lifecycle import SteadyAlarm, matched_publishers
-from egmt_ros.ros.parameters import FusionParameters, InputParameters, SyncParameters
 from egmt_ros.ros.qos_watch import QosWatch
 from egmt_ros.ros.synchronising import make_pairer, make_watch
 from egmt_ros.ros.throttle import LogThrottle
@@ -50,7 +51,7 @@ class Inputs:
         self._throttle = throttle
         self._subscribers: dict[Side, object] = {}
         self._transports = {Side.THERMAL: "raw", Side.VISIBLE: "raw"}
-        self._intake = Intake(account, _view, self._on_bad_frame)
+        self._intake = Intake(account, message_view, self._on_bad_frame)
         self._alarm = SteadyAlarm(node, self._on_release, steady)
         self.states = {side: self._input_state(side) for side in (Side.THERMAL, Side.VISIBLE)}
 
@@ -163,7 +164,3 @@ class Inputs:
         state.matched = lambda: matched_publishers(self._subscribers.get(side))
         return state
 
-
-def _view(message: Image | CompressedImage) -> Viewed:
-    """Made without copying, in the callback."""
-    return compressed_view(message) if hasattr(message, "format") else image_view(message)

@@ -10,18 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from egmt_ros.node_core.outgoing import ModelIdentity
+from egmt_ros.node_core.parameters import EntityParameters
+from egmt_ros.node_core.processing import FrameProcessor, PairRejected
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
+from egmt_ros.pipeline.frames import Pair, Side
 from egmt_ros.pipeline.intake import settle_pair
 from egmt_ros.pipeline.latency import PairTiming
 from egmt_ros.pipeline.missing_camera import Single
-from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.pipeline.registration.watch import RegistrationWatch
 from egmt_ros.ros.diagnostics import InputState, NodeState
 from egmt_ros.ros.failures import describe, reject_reason
-from egmt_ros.ros.messages import ModelIdentity
 from egmt_ros.ros.outputs import Outputs
-from egmt_ros.ros.parameters import EntityParameters
-from egmt_ros.ros.processing import FrameProcessor, PairRejected
 from egmt_ros.ros.recovery import Recovery
 from egmt_ros.ros.throttle import LogThrottle
 from egmt_ros.ros.watchdog import Busy

@@ -1,154 +1,35 @@
-"""From the engine's results to messages."""
+"""From the engine's results to messages of ROS; those of labels are in `node_core.outgoing`."""
 
 from __future__ import annotations
 
 import array
-import dataclasses
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from egmt_msgs.msg import EntityAttention, EntityLabelArray, EntityVocabulary
-from egmt_msgs.msg import EntityLabel as EntityLabelMessage
+from egmt_msgs.msg import EntityAttention, EntityLabel, EntityLabelArray, EntityVocabulary
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from egmt_ros.pipeline.frames import Side
-from egmt_ros.pipeline.results import EntityLabel, FusionResult
+from egmt_ros.node_core.outgoing import ModelIdentity
+from egmt_ros.pipeline.results import FusionResult
 from egmt_ros.ros.conversions import array_to_image
-from egmt_ros.ros.parameters import EntityParameters
 
-
-@dataclass(frozen=True)
-class ModelIdentity:
-    """What messages and diagnostics say about the model."""
-
-    model_id: str
-    vocabulary_hash: str
-    text_encoder: str
-    device: str
-    runtime: str
-    names: tuple[str, ...]
-    thresholds: tuple[float, ...]
-
-    @classmethod
-    def of(cls, engine: object) -> ModelIdentity:
-        """That of an engine (`egmt_ros.ros.processing.Engine`)."""
-        return cls(
-            model_id=engine.model_id,
-            vocabulary_hash=engine.vocabulary_hash,
-            text_encoder=engine.text_encoder,
-            device=str(engine.device),
-            runtime=engine.runtime,
-            names=tuple(engine.names),
-            thresholds=tuple(float(value) for value in engine.thresholds),
-        )
-
-    @property
-    def vocabulary(self) -> tuple[object, ...]:
-        """What ~/output/vocabulary says of it: equal where a new message would say nothing new."""
-        return (
-            self.model_id, self.text_encoder, self.vocabulary_hash, self.names, self.thresholds
-        )
+TYPES = SimpleNamespace(
+    EntityLabel=EntityLabel,
+    EntityLabelArray=EntityLabelArray,
+    EntityVocabulary=EntityVocabulary,
+    RegionOfInterest=RegionOfInterest,
+    Time=Time,
+)
+"""`outgoing.MessageTypes` of the installed ROS."""
 
 
 def fused_image(result: FusionResult, header: Header) -> Image:
     """The fused image, bgr8, or mono8 where the visible image is grey."""
     encoding = "bgr8" if result.image.ndim == 3 else "mono8"
     return array_to_image(result.image, header, encoding)
-
-
-def label_array(
-    result: FusionResult,
-    *,
-    header: Header,
-    stamps: Mapping[Side, Time],
-    model: ModelIdentity,
-    entities: EntityParameters,
-) -> EntityLabelArray:
-    """The labels, best first; empty if nothing is present, unless `publish_all`.
-
-    Args:
-        result: Of the engine.
-        header: That of the fused image.
-        stamps: Source stamps of the pair; of a camera that is missing there is none.
-        model: What made the labels.
-        entities: `threshold` below 0 stands for each entity's own; at most `max_labels`. With
-            another one a label has a region only if it reaches both thresholds: the engine looks
-            for regions by the entity's own.
-    """
-    height, width = result.image.shape[:2]
-    thermal = result.thermal
-    return EntityLabelArray(
-        header=header,
-        thermal_stamp=stamps.get(Side.THERMAL, Time()),
-        visible_stamp=stamps.get(Side.VISIBLE, Time()),
-        width=width,
-        height=height,
-        model_id=model.model_id,
-        vocabulary_hash=model.vocabulary_hash,
-        threshold=math.nan if entities.threshold < 0.0 else entities.threshold,
-        mode=_mode(stamps),
-        thermal_min_celsius=math.nan if thermal is None else thermal.min_celsius,
-        thermal_max_celsius=math.nan if thermal is None else thermal.max_celsius,
-        labels=[_label(label) for label in shown(result, entities)],
-    )
-
-
-def _mode(stamps: Mapping[Side, Time]) -> int:
-    if Side.VISIBLE not in stamps:
-        return EntityLabelArray.THERMAL_ONLY
-    return EntityLabelArray.FUSED if Side.THERMAL in stamps else EntityLabelArray.VISIBLE_ONLY
-
-
-def shown(result: FusionResult, entities: EntityParameters) -> list[EntityLabel]:
-    """The labels of a result that the parameters have published, best first.
-
-    `present` is by `entities.threshold`.
-    """
-    labels = []
-    for label in result.labels:
-        if len(labels) == entities.max_labels:
-            break
-        if entities.threshold >= 0.0:
-            label = dataclasses.replace(label, present=label.score >= entities.threshold)
-        if label.present or entities.publish_all:
-            labels.append(label)
-    return labels
-
-
-def _label(label: EntityLabel) -> EntityLabelMessage:
-    message = EntityLabelMessage(
-        index=label.index,
-        name=label.name,
-        score=float(label.score),
-        present=bool(label.present),
-        thermal_share=float(label.thermal_share),
-    )
-    if label.present and label.region is not None:
-        message.region_source = EntityLabelMessage.REGION_ATTENTION
-        message.region_mass = float(label.region_mass)
-        message.region = RegionOfInterest(
-            x_offset=label.region.x,
-            y_offset=label.region.y,
-            width=label.region.width,
-            height=label.region.height,
-        )
-    return message
-
-
-def vocabulary(model: ModelIdentity, stamp: Time) -> EntityVocabulary:
-    """The entities that the model can name."""
-    return EntityVocabulary(
-        header=Header(stamp=stamp),
-        model_id=model.model_id,
-        text_encoder=model.text_encoder,
-        vocabulary_hash=model.vocabulary_hash,
-        names=list(model.names),
-        thresholds=list(model.thresholds),
-    )
 
 
 def attention(

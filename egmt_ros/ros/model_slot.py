@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from egmt_ros.errors import EgmtError
-from egmt_ros.ros.diagnostics import NodeState
-from egmt_ros.ros.failures import describe, out_of_cuda_memory
-from egmt_ros.ros.messages import ModelIdentity
-from egmt_ros.ros.parameters import EntityParameters, FusionParameters, ModelParameters
-from egmt_ros.ros.processing import Engine, EngineFactory
-from egmt_ros.ros.steering import (
+from egmt_ros.node_core.outgoing import ModelIdentity
+from egmt_ros.node_core.parameters import EntityParameters, FusionParameters, ModelParameters
+from egmt_ros.node_core.processing import Engine, EngineFactory
+from egmt_ros.node_core.steering import (
     check_emphasis,
     load_text_encoder,
     unknown_emphasis,
     with_configured_entities,
 )
+from egmt_ros.ros.diagnostics import NodeState
+from egmt_ros.ros.failures import describe, out_of_cuda_memory
 
 
 class Chosen(NamedTuple):

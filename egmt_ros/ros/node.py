@@ -26,6 +26,9 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_srvs.srv import SetBool
 
 from egmt_ros.errors import ConfigError, EgmtError
+from egmt_ros.node_core.parameters import FusionParameters
+from egmt_ros.node_core.processing import Engine, EngineFactory, load_engine
+from egmt_ros.node_core.steering import check_emphasis
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
 from egmt_ros.pipeline.registration.watch import RegistrationWatch
 from egmt_ros.ros import qos
@@ -47,12 +50,9 @@ from egmt_ros.ros.lifecycle import ExecutorCalls, RCLError, answer_refused_trans
 from egmt_ros.ros.model_slot import Loaded, ModelSlot
 from egmt_ros.ros.outputs import Outputs
 from egmt_ros.ros.parameter_store import ParameterStore
-from egmt_ros.ros.parameters import FusionParameters
-from egmt_ros.ros.processing import Engine, EngineFactory, load_engine
 from egmt_ros.ros.qos_watch import QosWatch
 from egmt_ros.ros.recovery import Actions, Recovery
 from egmt_ros.ros.reload_service import ReloadService
-from egmt_ros.ros.steering import check_emphasis
 from egmt_ros.ros.throttle import LogThrottle
 from egmt_ros.ros.vocabulary_service import VocabularyService
 from egmt_ros.ros.watchdog import Watchdog

@@ -10,15 +10,16 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from egmt_ros.node_core import outgoing
+from egmt_ros.node_core.outgoing import ModelIdentity
+from egmt_ros.node_core.parameters import EntityParameters, OutputParameters
+from egmt_ros.pipeline.frames import Pair, Side
 from egmt_ros.pipeline.latency import PairTiming
 from egmt_ros.pipeline.missing_camera import Single
-from egmt_ros.pipeline.pairing import Pair, Side
 from egmt_ros.pipeline.results import FusionResult
 from egmt_ros.ros import messages, qos
 from egmt_ros.ros.camera_info import CameraInfoRelay
 from egmt_ros.ros.debug_outputs import DebugOutputs
-from egmt_ros.ros.messages import ModelIdentity
-from egmt_ros.ros.parameters import EntityParameters, OutputParameters
 from egmt_ros.ros.qos_watch import QosWatch
 from egmt_ros.ros.throttle import LogThrottle
 
@@ -63,7 +64,7 @@ class Outputs:
     def publish_vocabulary(self, model: ModelIdentity) -> None:
         """The entities of the model, stamped with the node's clock."""
         stamp = self._node.get_clock().now().to_msg()
-        self._vocabulary.publish(messages.vocabulary(model, stamp))
+        self._vocabulary.publish(outgoing.vocabulary(messages.TYPES, model, Header(stamp=stamp)))
 
     def publish_result(
         self,
@@ -84,7 +85,8 @@ class Outputs:
         if self._reference in headers:
             self._camera_info.publish_beside(image)
         self._entities.publish(
-            messages.label_array(
+            outgoing.label_array(
+                messages.TYPES,
                 result,
                 header=header,
                 stamps={side: source.stamp for side, source in headers.items()},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from egmt_ros.ros.parameters import SPECS, Applies, Spec
+from egmt_ros.node_core.parameters import SPECS, Applies, Spec
 
 COMMAND = "python -m egmt_ros.ros.parameter_reference > docs/parameters.md"
 

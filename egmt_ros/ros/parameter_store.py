@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from egmt_ros.errors import ConfigError
-from egmt_ros.ros.parameters import BY_NAME, SPECS, Applies, FusionParameters, Spec, build
+from egmt_ros.node_core.parameters import BY_NAME, SPECS, Applies, FusionParameters, Spec, build
 
 _OWN_OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 

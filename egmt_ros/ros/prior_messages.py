@@ -7,7 +7,8 @@ from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from egmt_ros.downstream import Advice, ClassAdvice, Region
-from egmt_ros.ros.conversions import array_to_image, image_view
+from egmt_ros.pipeline.image_view import image_view
+from egmt_ros.ros.conversions import array_to_image
 
 
 def class_status(header: Header, advice: Advice) -> DiagnosticArray:

@@ -10,10 +10,10 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from egmt_ros.errors import EgmtError
+from egmt_ros.node_core.processing import Engine
 from egmt_ros.ros.engine_changes import EngineChanges
 from egmt_ros.ros.lifecycle import Answer, may_answer_later
 from egmt_ros.ros.model_slot import ModelSlot
-from egmt_ros.ros.processing import Engine
 
 
 class ReloadService:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 from egmt_ros.errors import MissingDependencyError
 
 
@@ -28,12 +26,3 @@ def require_ros(purpose: str) -> None:
             f"{purpose} needs {package}, which cannot be imported ({reason}): run `make setup`"
             " and use its .venv, or source a ROS 2 workspace in which egmt_msgs is built"
         ) from error
-
-
-def has_message_filters() -> bool:
-    """Whether the synchronisers of message_filters are installed."""
-    try:
-        spec = importlib.util.find_spec("message_filters")
-    except (ImportError, ValueError):
-        return False
-    return spec is not None and spec.origin is not None  # a bare folder of the name has none

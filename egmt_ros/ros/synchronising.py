@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import time
 
+from egmt_ros.node_core.matching import limits, nearest_pairer
+from egmt_ros.node_core.optional import has_message_filters
+from egmt_ros.node_core.parameters import SyncParameters, nanoseconds
 from egmt_ros.pipeline.intake import Pairer
 from egmt_ros.pipeline.missing_camera import CameraWatch
-from egmt_ros.pipeline.pairing import NearestPairer
-from egmt_ros.ros.parameters import SyncParameters, nanoseconds
-from egmt_ros.ros.requirements import has_message_filters
 
 
 def make_pairer(sync: SyncParameters) -> Pairer:
     """The matcher for a set of sync.* parameters.
 
-    `exact_time` needs no message_filters: equal stamps are what `NearestPairer` pairs without a
-    gap.
+    Without message_filters `exact_time` is `nearest_pairer`'s.
 
     Raises:
         MissingDependencyError: `approximate_time` without message_filters.
     """
-    common = {
-        "max_gap": 0 if sync.policy == "exact_time" else nanoseconds(sync.max_gap),
-        "wait": nanoseconds(sync.wait),
-        "thermal_offset": nanoseconds(sync.thermal_offset),
-        "visible_offset": nanoseconds(sync.visible_offset),
-    }
     if uses_message_filters(sync):
         from egmt_ros.ros.message_filters_pairer import MessageFiltersPairer
 
-        return MessageFiltersPairer(queue_size=sync.queue_size, **common)
-    return NearestPairer(
-        reuse_thermal=sync.reuse_thermal, max_waiting=sync.queue_size, **common
-    )
+        return MessageFiltersPairer(queue_size=sync.queue_size, **limits(sync))
+    return nearest_pairer(sync)
 
 
 def uses_message_filters(sync: SyncParameters) -> bool:

@@ -11,11 +11,11 @@ from egmt_msgs.srv import SetVocabulary
 from rclpy.node import Node
 
 from egmt_ros.errors import EgmtError
+from egmt_ros.node_core.processing import Engine
+from egmt_ros.node_core.steering import load_text_encoder
 from egmt_ros.ros.engine_changes import Base, EngineChanges
 from egmt_ros.ros.lifecycle import Answer, may_answer_later
 from egmt_ros.ros.model_slot import Chosen, Loaded
-from egmt_ros.ros.processing import Engine
-from egmt_ros.ros.steering import load_text_encoder
 
 
 class VocabularyService:

@@ -21,9 +21,9 @@ from egmt_ros.evaluation.registration.known_warps import (
 from egmt_ros.evaluation.registration.registration_command import _read
 from egmt_ros.evaluation.registration.watching import LIMIT, watch_groups
 from egmt_ros.evaluation.scene.street import StreetScene
+from egmt_ros.node_core.parameters import BY_NAME
 from egmt_ros.pipeline.image_files import to_grey
 from egmt_ros.pipeline.registration.edges import ImagePair
-from egmt_ros.ros.parameters import BY_NAME
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

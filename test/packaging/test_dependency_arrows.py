@@ -37,12 +37,15 @@ MAY_IMPORT = {
     "downstream": {"pipeline"},
     "entities": {"model", "pipeline", "subcommands"},
     "errors": set(),
-    "evaluation": {"calibration", "entities", "model", "pipeline", "subcommands", "training"},
-    "evaluation/live": {"evaluation", "pipeline", "ros"},
+    "evaluation": {
+        "calibration", "entities", "model", "node_core", "pipeline", "subcommands", "training",
+    },  # fmt: skip
+    "evaluation/live": {"entities", "evaluation", "node_core", "pipeline", "ros"},
     "model": set(),
+    "node_core": {"entities", "model", "pipeline"},
     "pipeline": {"model"},
     "resources": set(),
-    "ros": {"doctor", "downstream", "entities", "model", "pipeline"},
+    "ros": {"doctor", "downstream", "entities", "model", "node_core", "pipeline"},
     "subcommands": set(),
     "training": {"entities", "evaluation", "model", "pipeline"},
 }

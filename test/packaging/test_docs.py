@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from egmt_ros.node_core.parameters import BY_NAME
 from egmt_ros.ros.launch_plan import ARGUMENTS
-from egmt_ros.ros.parameters import BY_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "egmt_ros"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 
 
 def balanced(row):

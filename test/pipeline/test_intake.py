@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from egmt_ros.errors import InputError
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
+from egmt_ros.pipeline.frames import Pair, Side
 from egmt_ros.pipeline.intake import Intake, settle_pair
 from egmt_ros.pipeline.mailbox import Mailbox
 from egmt_ros.pipeline.missing_camera import CameraWatch, Single
-from egmt_ros.pipeline.pairing import NearestPairer, Pair, Side
+from egmt_ros.pipeline.pairing import NearestPairer
 
 MS = 1_000_000
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egmt_ros.errors import ConfigError
+from egmt_ros.pipeline.frames import DropReason, Frame, Side
 from egmt_ros.pipeline.missing_camera import CameraWatch, Single
-from egmt_ros.pipeline.pairing import DropReason, Frame, NearestPairer, Side
+from egmt_ros.pipeline.pairing import NearestPairer
 
 T, V = Side.THERMAL, Side.VISIBLE
 

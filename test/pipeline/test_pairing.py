@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egmt_ros.errors import ConfigError
-from egmt_ros.pipeline.pairing import DropReason, Frame, NearestPairer, Side
+from egmt_ros.pipeline.frames import DropReason, Frame, Side
+from egmt_ros.pipeline.pairing import NearestPairer
 
 MS = 1_000_000
 FOREVER = 10**15

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from egmt_ros.errors import ConfigError, InputError
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 from egmt_ros.pipeline.registration import register
 from egmt_ros.pipeline.registration.cameras import FISHEYE, camera_model
 from egmt_ros.pipeline.registration.plane import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from egmt_ros.errors import ConfigError, InputError
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 from egmt_ros.pipeline.registration.homography import Homography
 from egmt_ros.pipeline.registration.register import Registration
 

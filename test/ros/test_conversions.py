@@ -15,14 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from egmt_ros.errors import InputError
-from egmt_ros.pipeline.image_view import BAYER, PACKED_YUV, PLANAR_YUV
-from egmt_ros.ros.conversions import (
-    ENCODINGS,
-    array_to_image,
-    image_view,
-    thermal_array,
-    visible_array,
-)
+from egmt_ros.pipeline.image_pixels import thermal_array, visible_array
+from egmt_ros.pipeline.image_view import BAYER, ENCODINGS, PACKED_YUV, PLANAR_YUV, image_view
+from egmt_ros.ros.conversions import array_to_image
 
 Image = pytest.importorskip("sensor_msgs.msg").Image
 Header = pytest.importorskip("std_msgs.msg").Header

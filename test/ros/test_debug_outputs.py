@@ -12,12 +12,12 @@ pytest.importorskip("egmt_msgs.msg", reason="egmt_msgs is not built")
 
 from std_msgs.msg import Header
 
+from egmt_ros.node_core.parameters import EntityParameters
 from egmt_ros.pipeline.latency import PairTiming
 from egmt_ros.pipeline.results import EntityLabel, FusionResult, Region
 from egmt_ros.ros import debug_outputs, messages
 from egmt_ros.ros.debug_outputs import DebugOutputs
 from egmt_ros.ros.messages import ModelIdentity
-from egmt_ros.ros.parameters import EntityParameters
 from egmt_ros.ros.throttle import LogThrottle
 
 START = 1_000_000_000_000

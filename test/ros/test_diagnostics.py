@@ -14,7 +14,7 @@ pytest.importorskip("diagnostic_msgs.msg", reason="ROS 2 is not installed")
 from builtin_interfaces.msg import Time
 
 from egmt_ros.pipeline.accounting import FrameAccount, Outcome
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 from egmt_ros.ros.diagnostics import (
     ERROR,
     OK,

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
-from egmt_ros.pipeline.pairing import Side  # noqa: E402
+from egmt_ros.pipeline.frames import Side  # noqa: E402
 
 MS = 1_000_000
 PATIENCE = 40.0

@@ -15,7 +15,7 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa:
 from rcl_interfaces.srv import GetParameters, SetParameters, SetParametersAtomically  # noqa: E402
 
 from egmt_ros.errors import ConfigError  # noqa: E402
-from egmt_ros.ros.parameters import BY_NAME, SPECS, Applies  # noqa: E402
+from egmt_ros.node_core.parameters import BY_NAME, SPECS, Applies  # noqa: E402
 
 PATIENCE = 40.0
 

@@ -11,12 +11,14 @@ pytest.importorskip("egmt_msgs.msg", reason="egmt_msgs is not built")
 from builtin_interfaces.msg import Time  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
-from egmt_ros.pipeline.pairing import Side  # noqa: E402
+from egmt_ros.node_core import outgoing  # noqa: E402
+from egmt_ros.node_core.outgoing import ModelIdentity  # noqa: E402
+from egmt_ros.node_core.parameters import EntityParameters  # noqa: E402
+from egmt_ros.pipeline.frames import Side  # noqa: E402
 from egmt_ros.pipeline.results import EntityLabel, FusionResult, Region  # noqa: E402
 from egmt_ros.ros import messages  # noqa: E402
-from egmt_ros.ros.parameters import EntityParameters  # noqa: E402
 
-MODEL = messages.ModelIdentity("m@1", "hash", "encoder", "cpu", "torch", ("a", "b"), (0.4, 0.6))
+MODEL = ModelIdentity("m@1", "hash", "encoder", "cpu", "torch", ("a", "b"), (0.4, 0.6))
 
 
 def result(**changes):
@@ -41,7 +43,8 @@ def test_attention_maps_are_scaled_to_their_own_peak():
 
 def test_a_label_without_a_region_says_so():
     label = EntityLabel(1, "b", 0.7, True, None, 0.0, 0.5)
-    message = messages.label_array(
+    message = outgoing.label_array(
+        messages.TYPES,
         result(labels=(label,)),
         header=Header(),
         stamps={Side.THERMAL: Time(sec=1), Side.VISIBLE: Time(sec=2)},
@@ -61,7 +64,8 @@ def test_a_label_without_a_region_says_so():
     [(Side.THERMAL, "THERMAL_ONLY", (7, 0)), (Side.VISIBLE, "VISIBLE_ONLY", (0, 7))],
 )
 def test_of_a_camera_that_is_missing_the_stamp_is_0_and_the_mode_says_so(side, mode, stamps):
-    message = messages.label_array(
+    message = outgoing.label_array(
+        messages.TYPES,
         result(),
         header=Header(),
         stamps={side: Time(sec=7)},
@@ -92,7 +96,8 @@ def test_only_a_label_that_is_present_has_a_region(threshold, present, region):
         EntityLabel(1, "b", 0.7, True, None, 0.0, 0.5),
         EntityLabel(2, "c", 0.2, False, None, 0.0, 0.5),
     )
-    sent = messages.label_array(
+    sent = outgoing.label_array(
+        messages.TYPES,
         result(labels=labels),
         header=Header(),
         stamps={},

@@ -47,7 +47,7 @@ class Drivers:
 
     def say(self, side, focal, **changes):
         """Send a camera_info until the node has it."""
-        from egmt_ros.pipeline.pairing import Side
+        from egmt_ros.pipeline.frames import Side
 
         values = {"width": SIZE, "height": SIZE, "k": intrinsics(focal), **LENS, **changes}
         message = self.kind(**values)

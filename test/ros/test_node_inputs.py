@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 
 MS = 1_000_000
 START = 1_700_000_000_000_000_000
@@ -282,7 +282,7 @@ def test_the_resolution_of_both_cameras_changes_in_mid_stream(rig):
 
 def test_the_real_engine_follows_the_resolution(rig):
     pytest.importorskip("torch", reason="torch is not installed")
-    from egmt_ros.ros.processing import load_engine
+    from egmt_ros.node_core.processing import load_engine
 
     class Loader:
         load = staticmethod(load_engine)

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egmt_ros.errors import ConfigError, MissingDependencyError
-from egmt_ros.pipeline.pairing import DropReason, Frame, NearestPairer, Side
-from egmt_ros.ros.parameters import build, building
-from egmt_ros.ros.requirements import has_message_filters
+from egmt_ros.node_core.optional import has_message_filters
+from egmt_ros.node_core.parameters import build, building
+from egmt_ros.pipeline.frames import DropReason, Frame, Side
+from egmt_ros.pipeline.pairing import NearestPairer
 
 MS = 1_000_000
 SECOND = 1_000_000_000

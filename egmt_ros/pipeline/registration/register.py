@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from egmt_ros.errors import ConfigError, InputError
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 from egmt_ros.pipeline.registration.homography import Homography, Size
 from egmt_ros.pipeline.registration.plane import CameraPair, plane_points
 

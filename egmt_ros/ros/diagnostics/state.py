@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from egmt_ros.node_core.parameters import SyncParameters
 from egmt_ros.pipeline.frames import Side
 from egmt_ros.pipeline.latency import SlidingPercentiles
 from egmt_ros.pipeline.results import ThermalReading
-from egmt_ros.ros.parameters import SyncParameters
 
 
 @dataclass

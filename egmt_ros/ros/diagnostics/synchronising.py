@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from egmt_ros.node_core.parameters import SyncParameters
 from egmt_ros.ros.diagnostics.state import NodeState
 from egmt_ros.ros.diagnostics.status import OK, WARN, Report, Source, Status
-from egmt_ros.ros.parameters import SyncParameters
 from egmt_ros.ros.synchronising import uses_message_filters
 
 

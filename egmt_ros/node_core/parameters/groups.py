@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from egmt_ros.errors import ConfigError
 from egmt_ros.pipeline.emphasis import parse_emphasis
-from egmt_ros.pipeline.pairing import Side
+from egmt_ros.pipeline.frames import Side
 from egmt_ros.pipeline.registration.homography import Homography, parse_homography
 from egmt_ros.pipeline.registration.plane import CameraPair, Pose, parse_pose
 from egmt_ros.pipeline.registration.register import Registration

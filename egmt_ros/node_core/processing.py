@@ -9,21 +9,22 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from egmt_ros.errors import EgmtError, InputError
+from egmt_ros.node_core.parameters import (
+    FusionParameters,
+    ThermalParameters,
+    make_registration,
+)
+from egmt_ros.pipeline.frames import Frame, Pair, Side
+from egmt_ros.pipeline.image_pixels import thermal_array, visible_array
 from egmt_ros.pipeline.missing_camera import Single
-from egmt_ros.pipeline.pairing import Frame, Pair, Side
 from egmt_ros.pipeline.passthrough import Size, thermal_alone, visible_alone
 from egmt_ros.pipeline.registration.plane import CameraPair
+from egmt_ros.pipeline.registration.register import RegisteredPair
 from egmt_ros.pipeline.results import FusionResult, Sources
 from egmt_ros.pipeline.text_encoder import TextEncoder
 from egmt_ros.pipeline.thermal import ThermalRangeEstimator
 from egmt_ros.pipeline.thermal_encoding import ThermalEncoding
 from egmt_ros.pipeline.thermal_reader import ThermalFrame, ThermalReader
-from egmt_ros.ros.conversions import thermal_array, visible_array
-from egmt_ros.ros.parameters import (
-    FusionParameters,
-    ThermalParameters,
-    make_registration,
-)
 
 
 class Engine(Protocol):
@@ -157,14 +158,27 @@ class FrameProcessor:
             self.size = self._fused or _size(visible)
             with _blamed_on(Side.VISIBLE):
                 return visible_alone(self._engine.fuse, visible, self._weights, self.size)
+        registered = self._register(frame, visible)
         with _blamed_on(None):
-            registered = self._registration.apply(frame.image, visible)
             thermal, visible = registered.thermal, registered.visible
             result = self._engine.fuse(thermal, visible, frame.range, self._weights)
             image = registered.complete(result.image)
         self.size = self._fused = _size(image)
-        sources = Sources(thermal, frame.range, visible, registered.outside)
+        sources = _sources(frame, registered)
         return dataclasses.replace(result, image=image, thermal=frame.reading, sources=sources)
+
+    def sources(self, pair: Pair) -> Sources:
+        """What `process` would fuse, without fusing it; the thermal range goes on as with it.
+
+        Raises:
+            PairRejected: As `process`.
+        """
+        frame, visible = self._read_thermal(pair.thermal), self._read_visible(pair.visible)
+        return _sources(frame, self._register(frame, visible))
+
+    def _register(self, frame: ThermalFrame, visible: Any) -> RegisteredPair:
+        with _blamed_on(None):
+            return self._registration.apply(frame.image, visible)
 
     def _read_thermal(self, frame: Frame) -> ThermalFrame:
         with _blamed_on(Side.THERMAL):
@@ -175,6 +189,10 @@ class FrameProcessor:
             visible = visible_array(frame.payload.view)
         self._colour = visible.ndim == 3
         return visible
+
+
+def _sources(frame: ThermalFrame, registered: RegisteredPair) -> Sources:
+    return Sources(registered.thermal, frame.range, registered.visible, registered.outside)
 
 
 def _size(image: Any) -> Size:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from egmt_ros.node_core.parameters.spec import Applies, Spec
 from egmt_ros.pipeline.registration.register import MODES
-from egmt_ros.ros.parameters.spec import Applies, Spec
 
 _CONFIGURE = Applies.CONFIGURE
 _TRANSPORTS = ("raw", "compressed")

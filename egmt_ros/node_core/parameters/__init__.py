@@ -7,8 +7,8 @@ field in `groups`, and its line in `config/fusion.yaml`.
 
 from __future__ import annotations
 
-from egmt_ros.ros.parameters.building import build, defaults
-from egmt_ros.ros.parameters.groups import (
+from egmt_ros.node_core.parameters.building import build, defaults
+from egmt_ros.node_core.parameters.groups import (
     DiagnosticsParameters,
     EntityParameters,
     FusionParameters,
@@ -22,8 +22,8 @@ from egmt_ros.ros.parameters.groups import (
     make_registration,
     nanoseconds,
 )
-from egmt_ros.ros.parameters.spec import Applies, Spec, Value
-from egmt_ros.ros.parameters.table import BY_NAME, SPECS
+from egmt_ros.node_core.parameters.spec import Applies, Spec, Value
+from egmt_ros.node_core.parameters.table import BY_NAME, SPECS
 
 __all__ = [
     "BY_NAME",

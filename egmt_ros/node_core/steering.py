@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from egmt_ros.errors import ConfigError
+from egmt_ros.node_core.parameters import EntityParameters
+from egmt_ros.node_core.processing import Engine
 from egmt_ros.pipeline.emphasis import unknown_entity
 from egmt_ros.pipeline.text_encoder import TextEncoder
-from egmt_ros.ros.parameters import EntityParameters
-from egmt_ros.ros.processing import Engine
 
 
 def load_text_encoder(parameters: EntityParameters, engine: Engine) -> TextEncoder | None:

@@ -11,11 +11,11 @@ from typing import Any
 
 from egmt_ros.entities.text.specification import parse_encoder
 from egmt_ros.errors import ConfigError
+from egmt_ros.node_core.optional import has_message_filters
+from egmt_ros.node_core.parameters.groups import FusionParameters, make_registration
+from egmt_ros.node_core.parameters.spec import Value
+from egmt_ros.node_core.parameters.table import BY_NAME, SPECS
 from egmt_ros.pipeline.emphasis import parse_emphasis
-from egmt_ros.ros.parameters.groups import FusionParameters, make_registration
-from egmt_ros.ros.parameters.spec import Value
-from egmt_ros.ros.parameters.table import BY_NAME, SPECS
-from egmt_ros.ros.requirements import has_message_filters
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egmt_ros.errors import ConfigError
+from egmt_ros.node_core.parameters import BY_NAME, SPECS, Applies, build, defaults
 from egmt_ros.pipeline.thermal import MODES
 from egmt_ros.pipeline.thermal_encoding import ENCODINGS
 from egmt_ros.ros.parameter_reference import COMMAND, reference
-from egmt_ros.ros.parameters import BY_NAME, SPECS, Applies, build, defaults
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config" / "fusion.yaml"

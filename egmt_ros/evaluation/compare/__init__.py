@@ -1,0 +1,1 @@
+"""Two evaluations of bags side by side."""

@@ -1,0 +1,1 @@
+"""Bags evaluated without ROS: the classes of the node, as fast as the machine goes."""

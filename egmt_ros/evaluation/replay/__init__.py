@@ -1,0 +1,1 @@
+"""What a replay leaves, offline or live: its files, its summary, its report."""

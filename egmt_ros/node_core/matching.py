@@ -1,0 +1,33 @@
+"""The matcher that needs no message_filters, for a set of sync.* parameters."""
+
+from __future__ import annotations
+
+from egmt_ros.errors import ConfigError
+from egmt_ros.node_core.parameters import SyncParameters, nanoseconds
+from egmt_ros.pipeline.pairing import NearestPairer
+
+
+def limits(sync: SyncParameters) -> dict[str, int]:
+    """`max_gap`, `wait`, `thermal_offset` and `visible_offset` of any matcher, ns."""
+    return {
+        "max_gap": 0 if sync.policy == "exact_time" else nanoseconds(sync.max_gap),
+        "wait": nanoseconds(sync.wait),
+        "thermal_offset": nanoseconds(sync.thermal_offset),
+        "visible_offset": nanoseconds(sync.visible_offset),
+    }
+
+
+def nearest_pairer(sync: SyncParameters) -> NearestPairer:
+    """The matcher for `nearest` and `exact_time`: equal stamps are nearest without a gap.
+
+    Raises:
+        ConfigError: The policy is `approximate_time`, which is message_filters'.
+    """
+    if sync.policy == "approximate_time":
+        raise ConfigError(
+            "parameter sync.policy is 'approximate_time', which only a running node has: expected"
+            " nearest or exact_time, or evaluate the bag with --live"
+        )
+    return NearestPairer(
+        reuse_thermal=sync.reuse_thermal, max_waiting=sync.queue_size, **limits(sync)
+    )
