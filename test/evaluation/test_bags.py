@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from egmt_ros.errors import BagError
-from egmt_ros.evaluation.bags import bag_types, bags
+from egmt_ros.evaluation.bags import bag_reader, bag_types
 from egmt_ros.evaluation.bags.bag_command import add_arguments, run
+from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_topics import find_image_topics
 from egmt_ros.evaluation.bags.bag_types import (
     COMPRESSED_IMAGE,
@@ -28,7 +29,7 @@ from egmt_ros.evaluation.bags.bag_types import (
     time_message,
     typestore,
 )
-from egmt_ros.evaluation.bags.bags import BagMessage, BagSource, BagWriter, write_bag
+from egmt_ros.evaluation.bags.bag_writer import BagMessage, BagWriter, write_bag
 from egmt_ros.evaluation.bags.synthetic_bag import (
     THERMAL_TOPIC,
     TRUTH_TOPIC,
@@ -317,10 +318,11 @@ def test_bag_commands(tmp_path, capsys):
 
 def test_reading_needs_no_ros():
     code = (
-        "import sys; import egmt_ros.evaluation.bags.bags, egmt_ros.evaluation.bags.synthetic_bag;"
+        "import sys; import egmt_ros.evaluation.bags.bag_reader;"
+        "import egmt_ros.evaluation.bags.synthetic_bag;"
         "print([m for m in ('rclpy', 'torch', 'sensor_msgs') if m in sys.modules])"
     )
-    root = Path(bags.__file__).parents[2]
+    root = Path(bag_reader.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
     assert done.stdout.strip() == "[]", done.stderr
 

@@ -13,7 +13,7 @@ import pytest
 from egmt_ros.errors import BagError, ConfigError, DataError, MissingDependencyError
 from egmt_ros.evaluation import demo
 from egmt_ros.evaluation.bags.bag_types import IMAGE, image_message
-from egmt_ros.evaluation.bags.bags import BagWriter
+from egmt_ros.evaluation.bags.bag_writer import BagWriter
 from egmt_ros.evaluation.live.environment import require_ros
 from egmt_ros.evaluation.live.inputs import find_inputs, fitting_parameters
 

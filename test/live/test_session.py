@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from egmt_ros.errors import BagError, EgmtError, MissingDependencyError
+from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_types import IMAGE, image_message
-from egmt_ros.evaluation.bags.bags import BagSource, BagWriter
+from egmt_ros.evaluation.bags.bag_writer import BagWriter
 from egmt_ros.evaluation.live.environment import (
     require_ros,
     reserved_domain,

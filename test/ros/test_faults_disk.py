@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from egmt_ros.evaluation.bags.bag_types import IMAGE, image_message
-from egmt_ros.evaluation.bags.bags import BagWriter
+from egmt_ros.evaluation.bags.bag_writer import BagWriter
 
 EGMT = [sys.executable, "-m", "egmt_ros.cli"]
 SCRIPT = """

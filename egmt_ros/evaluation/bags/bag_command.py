@@ -29,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _info(path: Path) -> int:
     from egmt_ros.errors import BagError
+    from egmt_ros.evaluation.bags.bag_reader import BagSource
     from egmt_ros.evaluation.bags.bag_topics import find_image_topics
-    from egmt_ros.evaluation.bags.bags import BagSource
 
     with BagSource(path) as bag:
         seconds = bag.duration / 1e9

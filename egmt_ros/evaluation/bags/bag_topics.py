@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from egmt_ros.errors import BagError
+from egmt_ros.evaluation.bags.bag_reader import BagSource, BagTopic
 from egmt_ros.evaluation.bags.bag_types import IMAGE
-from egmt_ros.evaluation.bags.bags import BagSource, BagTopic
 
 _THERMAL = {
     "thermal", "infrared", "ir", "lwir", "mwir", "flir", "boson", "lepton", "tau", "tir",

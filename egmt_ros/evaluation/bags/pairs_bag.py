@@ -13,7 +13,7 @@ import numpy as np
 
 from egmt_ros.errors import DataError
 from egmt_ros.evaluation.bags.bag_types import IMAGE, image_message
-from egmt_ros.evaluation.bags.bags import BagMessage, write_bag
+from egmt_ros.evaluation.bags.bag_writer import BagMessage, write_bag
 from egmt_ros.evaluation.bags.pair_folder import PairFiles, scan_pairs
 from egmt_ros.evaluation.bags.synthetic_bag import (
     THERMAL_FRAME,

@@ -16,7 +16,7 @@ from egmt_ros.evaluation.bags.bag_types import (
     time_message,
     typestore,
 )
-from egmt_ros.evaluation.bags.bags import BagMessage, write_bag
+from egmt_ros.evaluation.bags.bag_writer import BagMessage, write_bag
 from egmt_ros.evaluation.scene.sequence import CameraTiming, SceneSequence
 from egmt_ros.evaluation.scene.truth import FrameTruth
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from egmt_ros.errors import EgmtError
-from egmt_ros.evaluation.bags.bags import BagWriter
+from egmt_ros.evaluation.bags.bag_writer import BagWriter
 
 _MAX_WAITING = 1 << 30  # bytes
 

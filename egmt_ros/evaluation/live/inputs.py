@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from egmt_ros.errors import BagError
+from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_topics import find_image_topics
 from egmt_ros.evaluation.bags.bag_types import IMAGE
-from egmt_ros.evaluation.bags.bags import BagSource
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from egmt_ros.errors import EgmtError
-from egmt_ros.evaluation.bags.bags import BagSource
+from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.live.cdr import header_stamp
 from egmt_ros.evaluation.live.participant import (
     begins_with_stamp,

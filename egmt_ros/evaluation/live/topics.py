@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from egmt_ros.errors import BagError
+from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_types import ENTITIES, IMAGE
-from egmt_ros.evaluation.bags.bags import BagSource
 
 if TYPE_CHECKING:
     from egmt_ros.evaluation.live.session import SessionOptions

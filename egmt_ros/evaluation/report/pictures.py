@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from egmt_ros.evaluation.bags.bags import BagSource
+from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.live.cdr import header_stamp
 from egmt_ros.evaluation.live.result import SessionResult
 from egmt_ros.evaluation.report.recording import LabelArray, Recording

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from egmt_ros.errors import DataError
-from egmt_ros.evaluation.bags.bags import BagSource
+from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.live.account import SIDES
 from egmt_ros.evaluation.live.result import SessionResult
 

@@ -1,0 +1,201 @@
+"""Writing rosbag2 folders, with no ROS needed."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from egmt_ros.errors import BagError
+from egmt_ros.evaluation.bags.bag_types import qos_profile, require_rosbags, typestore
+
+
+class BagMessage(NamedTuple):
+    """A message to be written: topic, type, bag time (ns), and the message or its CDR bytes."""
+
+    topic: str
+    msgtype: str
+    stamp: int
+    msg: Any
+
+
+class BagWriter:
+    """A bag that is being written, one chunk (about 1 MB) in memory; a context manager.
+
+    Leaving it normally finishes the bag; leaving it by an exception removes the folder.
+
+    Args:
+        path: Folder to make.
+        storage: "mcap" or "sqlite3".
+        compress: zstd compression of the chunks (mcap only).
+        overwrite: Replace an existing bag; anything else that is there is kept.
+
+    Raises:
+        BagError: The folder exists, or cannot be made.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        storage: str = "mcap",
+        compress: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        require_rosbags()
+        from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
+        self.path = Path(path)
+        plugins = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
+        if storage not in plugins:
+            raise BagError(f"storage {storage!r} is unknown; give one of {', '.join(plugins)}.")
+        _clear(self.path, overwrite)
+        self._writer = Writer(self.path, version=9, storage_plugin=plugins[storage])
+        if compress and storage == "mcap":
+            self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        self._connections: dict[str, Any] = {}
+        self._store = typestore()
+
+    def __enter__(self) -> BagWriter:
+        try:
+            self._writer.open()
+        except OSError as error:
+            raise BagError(
+                f"the bag {self.path} cannot be made: {error}. Give a folder that may be written."
+            ) from error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            try:
+                with self._told():
+                    self._writer.close()
+                return
+            except BagError:
+                self._remove()
+                raise
+        self._remove()
+
+    def _remove(self) -> None:
+        with suppress(OSError, sqlite3.Error):  # it may try to write what found no room
+            self._writer.abort()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise BagError(
+                f"the bag {self.path} cannot be written: {error}. See whether the disk is full."
+            ) from error
+
+    def add_topic(
+        self, topic: str, msgtype: str, latched: bool = False, best_effort: bool = False
+    ) -> None:
+        """Declare a topic. ``latched``: its QoS is kept as transient local, depth 1.
+
+        Raises:
+            BagError: The type is unknown, or the topic already has another one.
+        """
+        known = self._connections.get(topic)
+        if known is not None:
+            if known.msgtype != msgtype:
+                raise BagError(
+                    f"topic {topic} is {known.msgtype} in {self.path}; it cannot take {msgtype} "
+                    "too. Use one topic for each type."
+                )
+            return
+        if msgtype not in self._store.fielddefs:
+            raise BagError(
+                f"message type {msgtype!r} of topic {topic} is unknown; known are the standard "
+                "messages of ROS 2 and egmt_msgs."
+            )
+        self._connections[topic] = self._writer.add_connection(
+            topic,
+            msgtype,
+            typestore=self._store,
+            offered_qos_profiles=[qos_profile(latched, best_effort)],
+        )
+
+    def write(self, topic: str, stamp: int, msg: Any) -> None:
+        """Write a message object of the topic's type at bag time ``stamp`` (ns)."""
+        connection = self._connection(topic)
+        data = self._store.serialize_cdr(msg, connection.msgtype)
+        with self._told():
+            self._writer.write(connection, int(stamp), data)
+
+    def write_raw(self, topic: str, stamp: int, data: bytes | memoryview) -> None:
+        """Write a serialised (CDR) message at bag time ``stamp`` (ns)."""
+        connection = self._connection(topic)
+        with self._told():
+            self._writer.write(connection, int(stamp), data)
+
+    def _connection(self, topic: str) -> Any:
+        if topic not in self._connections:
+            raise BagError(f"topic {topic} was not declared with add_topic; do that first.")
+        return self._connections[topic]
+
+
+def write_bag(
+    path: str | Path,
+    messages: Iterable[BagMessage],
+    *,
+    latched: Collection[str] = (),
+    best_effort: Collection[str] = (),
+    topics: Mapping[str, str] | None = None,
+    storage: str = "mcap",
+    compress: bool = False,
+    overwrite: bool = False,
+) -> dict[str, int]:
+    """Write messages to a new bag as they come, in bounded memory.
+
+    Args:
+        path: Folder to make.
+        messages: In the order of their bag times.
+        latched: Topics whose QoS is transient local.
+        best_effort: Topics whose QoS is best effort.
+        topics: topic -> type of topics that are declared even if no message comes.
+        storage, compress, overwrite: See BagWriter.
+
+    Returns:
+        topic -> number of messages.
+
+    Raises:
+        BagError: The folder exists, a type is unknown, or a topic has two types.
+    """
+    counts = dict.fromkeys(topics or (), 0)
+    with BagWriter(path, storage, compress, overwrite) as writer:
+
+        def declare(topic: str, msgtype: str) -> None:
+            writer.add_topic(
+                topic, msgtype, latched=topic in latched, best_effort=topic in best_effort
+            )
+
+        for topic, msgtype in (topics or {}).items():
+            declare(topic, msgtype)
+        for topic, msgtype, stamp, msg in messages:
+            declare(topic, msgtype)
+            if isinstance(msg, (bytes, bytearray, memoryview)):
+                writer.write_raw(topic, stamp, msg)
+            else:
+                writer.write(topic, stamp, msg)
+            counts[topic] = counts.get(topic, 0) + 1
+    return counts
+
+
+def _clear(path: Path, overwrite: bool) -> None:
+    if not path.exists():
+        return
+    if overwrite and path.is_dir() and (path / "metadata.yaml").is_file():
+        shutil.rmtree(path)
+        return
+    if overwrite and path.is_dir() and not any(path.iterdir()):
+        path.rmdir()
+        return
+    kind = "a bag" if (path / "metadata.yaml").is_file() else "not a bag"
+    raise BagError(
+        f"{path} exists already and is {kind}; give another name, or remove it first."
+    )
