@@ -22,13 +22,20 @@ class BagRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class BagTopic:
-    """A topic of a bag. ``latched``: recorded as transient local; ``best_effort``: its QoS."""
+    """A topic of a bag.
+
+    Attributes:
+        latched: Recorded as transient local.
+        best_effort: Its publishers are.
+        qos: QoS (rosbags.interfaces.Qos) of each publisher; empty where the bag does not say.
+    """
 
     name: str
     msgtype: str
     count: int
     latched: bool = False
     best_effort: bool = False
+    qos: tuple[Any, ...] = ()
 
 
 class BagSource:
@@ -139,7 +146,7 @@ class BagSource:
         Raises:
             BagError: The type is unknown or the bytes do not fit it.
         """
-        store = self._types()
+        store = self.types()
         try:
             return store.deserialize_cdr(data, msgtype)
         except KeyError as error:
@@ -152,7 +159,8 @@ class BagSource:
                 "record the bag again."
             ) from error
 
-    def _types(self) -> Any:
+    def types(self) -> Any:
+        """The typestore of this bag: the known types and those that only the bag defines."""
         if self._store is None:
             from rosbags.interfaces import MessageDefinitionFormat
             from rosbags.typesys import get_types_from_msg
@@ -174,6 +182,7 @@ def _topics(connections: Iterable[Any]) -> list[BagTopic]:
     for c in connections:
         qos = c.ext.offered_qos_profiles
         before = merged.get(c.topic)
+        every = (*before.qos, *qos) if before else tuple(qos)
         merged[c.topic] = BagTopic(
             name=c.topic,
             msgtype=c.msgtype,
@@ -182,6 +191,7 @@ def _topics(connections: Iterable[Any]) -> list[BagTopic]:
             or bool(before and before.latched),
             best_effort=bool(qos)
             and all(q.reliability == QosReliability.BEST_EFFORT for q in qos),
+            qos=every,
         )
     return list(merged.values())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,13 +93,28 @@ class BagWriter:
             ) from error
 
     def add_topic(
-        self, topic: str, msgtype: str, latched: bool = False, best_effort: bool = False
+        self,
+        topic: str,
+        msgtype: str,
+        latched: bool = False,
+        best_effort: bool = False,
+        qos: Sequence[Any] = (),
+        types: Any = None,
     ) -> None:
-        """Declare a topic. ``latched``: its QoS is kept as transient local, depth 1.
+        """Declare a topic.
+
+        Args:
+            topic: Name.
+            msgtype: Type.
+            latched: Its QoS is kept as transient local, depth 1.
+            best_effort: Its QoS is kept as best effort.
+            qos: QoS of its publishers in place of these two; see BagTopic.
+            types: Typestore that defines its type; None: the standard messages and egmt_msgs.
 
         Raises:
             BagError: The type is unknown, or the topic already has another one.
         """
+        store = self._store if types is None else types
         known = self._connections.get(topic)
         if known is not None:
             if known.msgtype != msgtype:
@@ -108,7 +123,7 @@ class BagWriter:
                     "too. Use one topic for each type."
                 )
             return
-        if msgtype not in self._store.fielddefs:
+        if msgtype not in store.fielddefs:
             raise BagError(
                 f"message type {msgtype!r} of topic {topic} is unknown; known are the standard "
                 "messages of ROS 2 and egmt_msgs."
@@ -116,8 +131,8 @@ class BagWriter:
         self._connections[topic] = self._writer.add_connection(
             topic,
             msgtype,
-            typestore=self._store,
-            offered_qos_profiles=[qos_profile(latched, best_effort)],
+            typestore=store,
+            offered_qos_profiles=list(qos) or [qos_profile(latched, best_effort)],
         )
 
     def write(self, topic: str, stamp: int, msg: Any) -> None:
