@@ -39,7 +39,9 @@ class Annotations:
 
     Args:
         folder: Data set folder with labels.json, labels_meta.json, annotations.json and
-            captions.json (each optional; labels.json needs labels_meta.json).
+            captions.json (each optional; labels.json needs labels_meta.json). Or one such file,
+            of any name, that alone counts; beside one like labels.json, labels_meta.json and
+            labels_by_modality.json are read as well.
         vocabulary: Entities to make targets for.
         file: Annotation file in place of the folder's annotations.json.
 
@@ -56,6 +58,9 @@ class Annotations:
 
     def __init__(self, folder: Path, vocabulary: Vocabulary, file: Path | None = None) -> None:
         self._vocabulary = vocabulary
+        if folder.is_file():
+            self._take_file(folder)
+            return
         self._human = HumanLabels(folder, vocabulary)
         self.looked_for = self._human.looked_for
         path = file or folder / FILE_NAME
@@ -64,6 +69,25 @@ class Annotations:
         if annotated:
             self._seen |= seen_by_annotator(read_annotations(path), vocabulary)
         self._boxed = read_boxed(folder)
+
+    def _take_file(self, path: Path) -> None:
+        content = read_object(path)
+        released = "format" in content
+        labels = not released and any(isinstance(found, list) for found in content.values())
+        name = path.name if labels else None
+        self._human = HumanLabels(path.parent, self._vocabulary, name)
+        self.looked_for = self._human.looked_for
+        self._boxed = read_boxed(path.parent) if labels else {}
+        self._seen: dict[str, Seen] = {}
+        if released:
+            self._seen = seen_by_annotator(read_annotations(path), self._vocabulary)
+        elif not labels:
+            self._seen = _captioned(path, self._vocabulary, lists_needed=True)
+
+    @property
+    def pairs(self) -> frozenset[str]:
+        """Names of the pairs about which anything is known."""
+        return frozenset((*self._seen, *self._human.pairs))
 
     def target(self, name: str) -> np.ndarray:
         """Return (E,) int8 for the pair `name`: 1 present, 0 absent, -1 unknown."""
@@ -107,6 +131,7 @@ class HumanLabels:
     Args:
         folder: Data set folder; without labels.json every pair is unlabelled.
         vocabulary: Entities to make targets for.
+        name: Of the file that holds the labels; None: there is none.
 
     Raises:
         DataError: A file is not JSON or of another shape, or labels.json stands without
@@ -117,17 +142,19 @@ class HumanLabels:
         pairs: Names of the labelled pairs, sorted.
     """
 
-    def __init__(self, folder: Path, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, folder: Path, vocabulary: Vocabulary, name: str | None = "labels.json"
+    ) -> None:
         self._vocabulary = vocabulary
+        content = {} if name is None else read_object(folder / name)
         self._labels = {
-            name: _names(f"{folder}/labels.json: {name}", found)
-            for name, found in read_object(folder / "labels.json").items()
+            pair: _names(f"{folder}/{name}: {pair}", found) for pair, found in content.items()
         }
         self.pairs = tuple(sorted(self._labels))
-        meta = read_object(folder / "labels_meta.json")
+        meta = {} if name is None else read_object(folder / "labels_meta.json")
         if self._labels and "annotated_vocabulary" not in meta:
             raise DataError(
-                f"{folder}/labels.json needs labels_meta.json with annotated_vocabulary beside "
+                f"{folder}/{name} needs labels_meta.json with annotated_vocabulary beside "
                 "it, or absent classes could not be told from unknown ones"
             )
         where = f"{folder}/labels_meta.json: "
@@ -136,7 +163,7 @@ class HumanLabels:
         )
         partial = _mapping(where + "partial_labels", meta.get("partial_labels", {}))
         self._partial = {
-            name: _names(f"{where}partial_labels.{name}", found) for name, found in partial.items()
+            pair: _names(f"{where}partial_labels.{pair}", found) for pair, found in partial.items()
         }
 
     def classes(self, name: str) -> set[str]:

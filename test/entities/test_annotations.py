@@ -287,3 +287,25 @@ def test_the_released_files_mean_what_the_captions_of_the_data_mean(
         assert (ours.target(name) == theirs.target(name)).all()
         for modality in ("thermal", "visible"):
             assert (ours.target_in(name, modality) == theirs.target_in(name, modality)).all()
+
+
+def test_one_file_of_any_name_can_count_alone(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        seen={"a": caption(["person"], ["tree"], ["sky"])},
+        drawn={"a": ["bike"], "b": []},
+        labels={"a": ["sky"]},
+        labels_meta={"annotated_vocabulary": ["person", "bike"]},
+        labels_by_modality={"a": {"infrared": {"bike": 2}, "visible": {}}},
+    )
+    seen = Annotations(tmp_path / "seen.json", VOCABULARY)
+    assert seen.target("a").tolist() == [1, 0, 1, -1] and seen.pairs == {"a"}
+    assert seen.target_in("a", "thermal").tolist() == [1, 0, 0, -1]
+    drawn = Annotations(tmp_path / "drawn.json", VOCABULARY)
+    assert drawn.target("a").tolist() == [0, 1, -1, -1] and drawn.pairs == {"a", "b"}
+    assert drawn.target_in("a", "visible").tolist() == [0, 0, -1, -1]
+    released = Annotations(ROOT / "annotations" / "tno.json", VOCABULARY)
+    assert len(released.pairs) == 22 and released.looked_for == ()
+    (tmp_path / "mixed.json").write_text('{"a": ["bike"], "b": 3}')
+    with pytest.raises(DataError, match="mixed.json: b is 3.*list of names"):
+        Annotations(tmp_path / "mixed.json", VOCABULARY)
