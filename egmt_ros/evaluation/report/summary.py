@@ -23,6 +23,7 @@ import numpy as np
 from egmt_ros.evaluation.distribution import Distribution
 from egmt_ros.evaluation.live.account import COUNTERS, OUTCOMES, SIDES
 from egmt_ros.evaluation.live.result import SessionResult
+from egmt_ros.evaluation.plain_json import plain
 from egmt_ros.evaluation.report.agreement import Agreement, agreement_with_truth
 from egmt_ros.evaluation.report.facts import machine, versions
 from egmt_ros.evaluation.report.recording import LabelArray, Recording, Sendings
@@ -153,7 +154,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; floats to 6 significant digits, not-a-number as None."""
-        return _rounded(asdict(self))
+        return plain(asdict(self))
 
     def save(self, path: Path) -> None:
         """Writes summary.json."""
@@ -302,16 +303,3 @@ def entity_statistics(recording: Recording) -> list[EntityStatistics]:
             name, sum(present), float(np.mean(scores)) if scores else None,
             sum(a != b for a, b in zip(present, present[1:], strict=False))))
     return sorted(result, key=lambda entry: (-entry.frames_present, -(entry.mean_score or 0.0)))
-
-
-def _rounded(value: Any) -> Any:
-    """Plain JSON values; floats to 6 significant digits, not-a-number as null."""
-    if isinstance(value, dict):
-        return {str(k): _rounded(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_rounded(v) for v in value]
-    if isinstance(value, (float, np.floating)):
-        return float(f"{float(value):.6g}") if np.isfinite(value) else None
-    if isinstance(value, Path):
-        return str(value)
-    return value
