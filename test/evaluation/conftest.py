@@ -11,15 +11,6 @@ import numpy as np
 import pytest
 
 from egmt_ros.evaluation.live.result import SessionResult
-from egmt_ros.evaluation.report.pictures import FramePictures
-from egmt_ros.evaluation.report.recording import (
-    BagFacts,
-    Label,
-    LabelArray,
-    Recording,
-    Sent,
-    Vocabulary,
-)
 from egmt_ros.evaluation.replay.result import Result, load_result
 from egmt_ros.evaluation.replay.run import Run
 from egmt_ros.evaluation.replay.tables import (
@@ -32,6 +23,15 @@ from egmt_ros.evaluation.replay.tables import (
     UNUSED,
     UNUSED_COLUMNS,
     write_table,
+)
+from egmt_ros.evaluation.report.pictures import FramePictures
+from egmt_ros.evaluation.report.recording import (
+    BagFacts,
+    Label,
+    LabelArray,
+    Recording,
+    Sent,
+    Vocabulary,
 )
 
 START = 1_700_000_000_000_000_000

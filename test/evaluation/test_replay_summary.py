@@ -1,4 +1,4 @@
-"""summary.json of an evaluated bag: account, rates, fusion beside the cameras, frames to look at."""
+"""summary.json of an evaluated bag: account, rates, fusion beside the cameras, best and worst."""
 
 from __future__ import annotations
 
