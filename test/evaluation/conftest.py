@@ -1,7 +1,8 @@
-"""A replay as the reports see it, made up: what was sent, what came back, how it was counted."""
+"""Replays as the reports see them, made up: what was sent, what came back, how it was counted."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -196,3 +197,13 @@ def replay_session() -> Callable[..., SessionResult]:
 @pytest.fixture
 def replay_pictures() -> Callable[..., list[FramePictures]]:
     return make_pictures
+
+
+@pytest.fixture(scope="session")
+def scene_folder() -> Callable[..., Path]:
+    """`make_scene_folder` of replay_folders.py: an evaluation of a made-up walk."""
+    path = Path(__file__).parent / "replay_folders.py"
+    spec = importlib.util.spec_from_file_location("replay_folders", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.make_scene_folder
