@@ -112,3 +112,11 @@ def messages_source() -> Path | None:
         if any((folder / "msg").glob("*.msg")):
             return folder
     return None
+
+
+def released_annotations() -> Path | None:
+    """Folder of the annotation files that the project releases; None where it is not installed."""
+    checkout = _checkout()
+    candidates = [checkout / "annotations"] if checkout else []
+    candidates += [prefix / "share" / PACKAGE / "annotations" for prefix in _prefixes()]
+    return next((folder for folder in candidates if folder.is_dir()), None)

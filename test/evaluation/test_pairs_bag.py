@@ -12,7 +12,8 @@ from egmt_ros.errors import DataError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_types import IMAGE
 from egmt_ros.evaluation.bags.pair_folder import find_pairs, scan_pairs
-from egmt_ros.evaluation.bags.pairs_bag import letterbox, write_pairs_bag
+from egmt_ros.evaluation.bags.pair_images import letterbox
+from egmt_ros.evaluation.bags.pairs_bag import write_pairs_bag
 from egmt_ros.evaluation.bags.synthetic_bag import THERMAL_TOPIC, VISIBLE_TOPIC
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,7 @@ class BagWriter:
         storage: "mcap" or "sqlite3".
         compress: zstd compression of the chunks (mcap only).
         overwrite: Replace an existing bag; anything else that is there is kept.
+        called: What errors call the folder; None: `path`.
 
     Raises:
         BagError: The folder exists, or cannot be made.
@@ -43,15 +45,19 @@ class BagWriter:
         storage: str = "mcap",
         compress: bool = False,
         overwrite: bool = False,
+        called: Path | None = None,
     ) -> None:
         require_rosbags()
         from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
         self.path = Path(path)
+        self._called = called or self.path
         plugins = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
         if storage not in plugins:
             raise BagError(f"storage {storage!r} is unknown; give one of {', '.join(plugins)}.")
-        _clear(self.path, overwrite)
+        _check_free(self.path, overwrite)
+        if self.path.exists():
+            shutil.rmtree(self.path)
         self._writer = Writer(self.path, version=9, storage_plugin=plugins[storage])
         if compress and storage == "mcap":
             self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
@@ -63,7 +69,8 @@ class BagWriter:
             self._writer.open()
         except OSError as error:
             raise BagError(
-                f"the bag {self.path} cannot be made: {error}. Give a folder that may be written."
+                f"the bag {self._called} cannot be made: {error}. Give a folder that may be "
+                "written."
             ) from error
         return self
 
@@ -89,7 +96,7 @@ class BagWriter:
             yield
         except (OSError, sqlite3.Error) as error:
             raise BagError(
-                f"the bag {self.path} cannot be written: {error}. See whether the disk is full."
+                f"the bag {self._called} cannot be written: {error}. See whether the disk is full."
             ) from error
 
     def add_topic(
@@ -119,7 +126,7 @@ class BagWriter:
         if known is not None:
             if known.msgtype != msgtype:
                 raise BagError(
-                    f"topic {topic} is {known.msgtype} in {self.path}; it cannot take {msgtype} "
+                    f"topic {topic} is {known.msgtype} in {self._called}; it cannot take {msgtype} "
                     "too. Use one topic for each type."
                 )
             return
@@ -154,6 +161,44 @@ class BagWriter:
         return self._connections[topic]
 
 
+@contextmanager
+def whole_bag(
+    path: str | Path, storage: str = "mcap", compress: bool = False, overwrite: bool = False
+) -> Iterator[BagWriter]:
+    """A bag that is at its place whole or not at all; a context manager.
+
+    It is written in a hidden folder beside its place and moved there at the end; a bag that it
+    replaces is kept until then.
+
+    Args:
+        path, storage, compress, overwrite: See BagWriter.
+
+    Raises:
+        BagError: As BagWriter; before anything is written where it can be known.
+    """
+    path = Path(path)
+    _check_free(path, overwrite)
+    place = path.resolve()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    except OSError as error:
+        raise BagError(
+            f"the bag {path} cannot be made: {error}. Give a folder that may be written."
+        ) from error
+    try:
+        # The files in it are named after its folder, which has its final name at once.
+        with BagWriter(beside / place.name, storage, compress, called=path) as writer:
+            yield writer
+        _check_free(path, overwrite)
+        try:
+            _move(beside / place.name, place, beside / "replaced")
+        except OSError as error:
+            raise BagError(f"the bag {path} cannot be put in its place: {error}.") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
 def write_bag(
     path: str | Path,
     messages: Iterable[BagMessage],
@@ -165,7 +210,7 @@ def write_bag(
     compress: bool = False,
     overwrite: bool = False,
 ) -> dict[str, int]:
-    """Write messages to a new bag as they come, in bounded memory.
+    """Write messages to a new bag as they come, in bounded memory; see whole_bag.
 
     Args:
         path: Folder to make.
@@ -182,7 +227,7 @@ def write_bag(
         BagError: The folder exists, a type is unknown, or a topic has two types.
     """
     counts = dict.fromkeys(topics or (), 0)
-    with BagWriter(path, storage, compress, overwrite) as writer:
+    with whole_bag(path, storage, compress, overwrite) as writer:
 
         def declare(topic: str, msgtype: str) -> None:
             writer.add_topic(
@@ -201,16 +246,27 @@ def write_bag(
     return counts
 
 
-def _clear(path: Path, overwrite: bool) -> None:
+def _check_free(path: Path, overwrite: bool) -> None:
+    """Raises BagError where there is something that is not to be replaced."""
+    is_bag = (path / "metadata.yaml").is_file()
     if not path.exists():
         return
-    if overwrite and path.is_dir() and (path / "metadata.yaml").is_file():
-        shutil.rmtree(path)
+    if overwrite and path.is_dir() and (is_bag or not any(path.iterdir())):
         return
-    if overwrite and path.is_dir() and not any(path.iterdir()):
-        path.rmdir()
-        return
-    kind = "a bag" if (path / "metadata.yaml").is_file() else "not a bag"
+    kind = "a bag" if is_bag else "not a bag"
     raise BagError(
         f"{path} exists already and is {kind}; give another name, or remove it first."
     )
+
+
+def _move(made: Path, place: Path, replaced: Path) -> None:
+    """Move a bag to its place, and what is there away; if that fails, all is as before."""
+    occupied = place.exists()
+    if occupied:
+        place.rename(replaced)
+    try:
+        made.rename(place)
+    except OSError:
+        if occupied:
+            replaced.rename(place)
+        raise

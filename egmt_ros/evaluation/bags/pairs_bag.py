@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
+from egmt_ros.entities.vocabulary import load_vocabulary
 from egmt_ros.errors import DataError
-from egmt_ros.evaluation.bags.bag_types import IMAGE, image_message
+from egmt_ros.evaluation.bags.bag_types import ENTITIES, IMAGE, image_message
 from egmt_ros.evaluation.bags.bag_writer import BagMessage, write_bag
-from egmt_ros.evaluation.bags.pair_folder import PairFiles, scan_pairs
+from egmt_ros.evaluation.bags.pair_cameras import PairCameras, Shot, add_noise, plan_shots
+from egmt_ros.evaluation.bags.pair_folder import scan_pairs
+from egmt_ros.evaluation.bags.pair_images import MISMATCH, PairImages
+from egmt_ros.evaluation.bags.pair_truth import PairTruth, find_annotations, pair_truth
 from egmt_ros.evaluation.bags.synthetic_bag import (
     THERMAL_FRAME,
     THERMAL_TOPIC,
     VISIBLE_FRAME,
     VISIBLE_TOPIC,
 )
-from egmt_ros.evaluation.scene.sequence import SECOND, START
-from egmt_ros.pipeline.image_files import read_thermal, read_visible
+from egmt_ros.evaluation.bags.truth_messages import PARTIAL, TRUTH_TOPIC, WHOLE, truth_message
+from egmt_ros.pipeline.frames import Side
+from egmt_ros.pipeline.whole_files import write_whole
+from egmt_ros.resources import config_path
 
-MISMATCH = ("error", "skip", "letterbox")
-_TRANSPORT = 2_000_000  # ns from stamp to bag time
+FOUND = "found"
+"""Of `labels`: those that are found by the folder."""
+
+_IMAGES = {
+    Side.THERMAL: (THERMAL_TOPIC, THERMAL_FRAME),
+    Side.VISIBLE: (VISIBLE_TOPIC, VISIBLE_FRAME),
+}
+_NO_FAULTS = PairCameras()
 
 
 def write_pairs_bag(
@@ -36,125 +49,165 @@ def write_pairs_bag(
     repeat: int = 1,
     mismatch: str = "error",
     visible: str | Path | None = None,
+    cameras: PairCameras = _NO_FAULTS,
+    labels: str | Path | None = None,
+    vocabulary: Path | None = None,
+    index: Path | None = None,
     storage: str = "mcap",
     compress: bool = False,
     overwrite: bool = False,
     progress: bool = False,
 ) -> dict[str, int]:
-    """Write the pairs of a folder as a bag; both images of a pair get the same stamp.
+    """Write the pairs of a folder as a bag, the newest pair in each frame.
 
     Args:
         folder, visible: See pair_folder.scan_pairs.
         path: Bag folder to make.
-        rate: Frames a second.
-        repeat: How often each pair is sent before the next one comes.
-        mismatch: What to do with a pair whose images differ in size: "error", "skip" it, or
-            "letterbox" the thermal image into the visible one's size. Pairs may differ in size
-            from each other.
+        rate: Pairs a second.
+        repeat: How many periods of that rate each pair lasts.
+        mismatch: What to do with a pair whose images differ in size; see PairImages.
+        cameras: When they look, and their faults; by default both images of a pair get the same
+            stamp.
+        labels: Where the truth about the pairs is, FOUND or what find_annotations takes; it is
+            written for each visible frame. None: no truth.
+        vocabulary: Entities of the truth; None: those of the default weights.
+        index: CSV file to write besides: side, stamp and the stem of the pair, of each frame.
         storage, compress, overwrite: See BagWriter.
-        progress: Show a progress bar.
+        progress: Show a progress bar, and say what was found.
 
     Returns:
         topic -> number of messages.
 
     Raises:
-        DataError: No pairs, an unreadable image, or images of different size.
+        DataError: No pairs, an unreadable image, images of different size, no labels of these
+            pairs, or the index cannot be written.
         BagError: The bag cannot be made.
     """
-    if not rate > 0 or repeat < 1 or mismatch not in MISMATCH:
+    if not 0 < rate < float("inf") or repeat < 1 or mismatch not in MISMATCH:
         raise DataError(
             f"rate={rate}, repeat={repeat}, mismatch={mismatch!r}: the rate must be above 0, "
             f"repeat at least 1, mismatch one of {', '.join(MISMATCH)}."
         )
+    if index is not None and (index.is_dir() or not index.parent.is_dir()):
+        raise DataError(f"index {index} cannot be written; give a file in a folder that is there")
     scan = scan_pairs(folder, visible)
     if scan.note():
         print(scan.note(), file=sys.stderr)
+    images = PairImages(scan.pairs, mismatch)
+    shots = plan_shots(len(images.pairs), rate, repeat, cameras)
+    truth = None
+    topics = {THERMAL_TOPIC: IMAGE, VISIBLE_TOPIC: IMAGE}
+    if labels is not None:
+        stems = [pair.stem for pair in images.pairs]
+        truth = _truth(Path(folder), stems, labels, vocabulary, progress)
+        topics[TRUTH_TOPIC] = ENTITIES
     counts = write_bag(
         path,
-        _messages(scan.pairs, rate, repeat, mismatch, progress),
+        _messages(images, shots, cameras, truth, progress),
         best_effort=(THERMAL_TOPIC, VISIBLE_TOPIC),
-        topics={THERMAL_TOPIC: IMAGE, VISIBLE_TOPIC: IMAGE},
+        topics=topics,
         storage=storage,
         compress=compress,
         overwrite=overwrite,
     )
+    if images.skipped:
+        names = ", ".join(images.skipped[:5]) + (" ..." if len(images.skipped) > 5 else "")
+        print(
+            f"{len(images.skipped)} pairs of unequal sizes were skipped: {names}", file=sys.stderr
+        )
+    for side in Side:
+        unseen = len(images.pairs) - len({shot.pair for shot in shots if shot.side is side})
+        if unseen:
+            print(f"{unseen} pairs are in no {side.value} frame", file=sys.stderr)
+    if index is not None:
+        write_whole(index, _index(images, shots).encode())
     return counts
 
 
+def _truth(
+    folder: Path, stems: Sequence[str], labels: str | Path, file: Path | None, announce: bool
+) -> Callable[[int], PairTruth]:
+    """What gives the truth about each pair, by its number."""
+    vocabulary = load_vocabulary(file or config_path("vocabulary.yaml"))
+    given = None if labels == FOUND else Path(labels)
+    annotations, files = find_annotations(folder, stems, vocabulary, given)
+    if announce:
+        known = sum(stem in annotations.pairs for stem in stems)
+        print(f"labels of {known} of {len(stems)} pairs: {', '.join(map(str, files))}")
+    return lambda pair: pair_truth(annotations, vocabulary, stems[pair])
+
+
 def _messages(
-    pairs: list[PairFiles], rate: float, repeat: int, mismatch: str, progress: bool
+    images: PairImages,
+    shots: list[Shot],
+    cameras: PairCameras,
+    truth: Callable[[int], PairTruth] | None,
+    progress: bool,
 ) -> Iterator[BagMessage]:
-    files: Any = pairs
+    every: Any = shots
     if progress:
         from tqdm import tqdm
 
-        files = tqdm(pairs, desc="writing", unit="pair")
-    sent, skipped = 0, []
-    for pair in files:
-        images = _read_pair(pair, mismatch)
-        if images is None:
-            skipped.append(pair.stem)
-            continue
-        for _ in range(repeat):
-            stamp = START + int(round(sent * SECOND / rate))
-            warm = image_message(images[0], stamp, THERMAL_FRAME)
-            seen = image_message(images[1], stamp, VISIBLE_FRAME)
-            yield BagMessage(THERMAL_TOPIC, IMAGE, stamp + _TRANSPORT, warm)
-            yield BagMessage(VISIBLE_TOPIC, IMAGE, stamp + _TRANSPORT, seen)
-            sent += 1
-    if skipped:
-        names = ", ".join(skipped[:5]) + (" ..." if len(skipped) > 5 else "")
-        print(f"{len(skipped)} pairs of unequal sizes were skipped: {names}", file=sys.stderr)
-    if not sent:
-        raise DataError("every pair was skipped: the two images of each differ in size.")
+        every = tqdm(shots, desc="writing", unit="frame")
+    rng = np.random.default_rng((cameras.seed, 12))
+    for bag_time, side, stamp, pair in every:
+        topic, frame_id = _IMAGES[side]
+        image = images.thermal(pair) if side is Side.THERMAL else images.visible(pair)
+        image = add_noise(image, cameras.noise, rng)
+        yield BagMessage(topic, IMAGE, bag_time, image_message(image, stamp, frame_id))
+        if truth is not None and side is Side.VISIBLE:
+            size = image.shape[1], image.shape[0]
+            known, whole = truth(pair)
+            message = truth_message(known, stamp, frame_id, size, WHOLE if whole else PARTIAL)
+            yield BagMessage(TRUTH_TOPIC, ENTITIES, bag_time, message)
 
 
-def _read_pair(pair: PairFiles, mismatch: str) -> tuple[np.ndarray, np.ndarray] | None:
-    warm, seen = read_thermal(pair.thermal), read_visible(pair.visible)
-    if warm.dtype == np.float32:
-        raise DataError(f"{pair.thermal} holds float32; expected uint8 or uint16 pixels for a bag")
-    if warm.shape[:2] == seen.shape[:2]:
-        return warm, seen
-    if mismatch == "skip":
-        return None
-    if mismatch == "letterbox":
-        return letterbox(warm, seen.shape[1], seen.shape[0]), seen
-    raise DataError(
-        f"pair {pair.stem}: the thermal image is {warm.shape[1]}x{warm.shape[0]} and the visible "
-        f"one {seen.shape[1]}x{seen.shape[0]}; the images of a pair must have the same size. "
-        "Register them first, or choose mismatch=skip or mismatch=letterbox."
-    )
-
-
-def letterbox(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Scale an image into ``width`` x ``height``, aspect kept, the rest black."""
-    h, w = image.shape[:2]
-    scale = min(width / w, height / h)
-    new = (max(1, round(w * scale)), max(1, round(h * scale)))
-    scaled = cv2.resize(
-        image, new, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    )
-    out = np.zeros((height, width, *image.shape[2:]), image.dtype)
-    x, y = (width - new[0]) // 2, (height - new[1]) // 2
-    out[y : y + new[1], x : x + new[0]] = scaled
-    return out
+def _index(images: PairImages, shots: list[Shot]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("side", "stamp", "stem"))
+    writer.writerows((s.side.value, s.stamp, images.pairs[s.pair].stem) for s in shots)
+    return text.getvalue()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `egmt bag from-pairs`."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="subfolders ir and vi")
-    parser.add_argument("out", type=Path, metavar="OUT", help="bag folder to make")
-    parser.add_argument(
-        "--visible", type=Path, metavar="DIR", help="visible images; DIR then holds thermal ones"
-    )
-    parser.add_argument("--rate", type=float, default=10.0, metavar="HZ", help="default: 10")
-    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="send each pair N times")
-    parser.add_argument(
-        "--mismatch", choices=MISMATCH, default="error", help="pairs of unequal image sizes"
-    )
-    parser.add_argument("--storage", choices=["mcap", "sqlite3"], default="mcap")
-    parser.add_argument("--compress", action="store_true", help="zstd chunks (mcap)")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing bag")
+    add = parser.add_argument
+    add("folder", type=Path, metavar="DIR", help="subfolders ir and vi")
+    add("out", type=Path, metavar="OUT", help="bag folder to make")
+    add("--visible", type=Path, metavar="DIR", help="visible images; DIR then holds thermal ones")
+    add("--rate", type=float, default=10.0, metavar="HZ", help="of the pairs; default: 10")
+    add("--repeat", type=int, default=1, metavar="N", help="each pair lasts N periods of --rate")
+    add(
+        "--thermal-rate", type=float, metavar="HZ",
+        help="of the thermal camera, which shows the newest pair (default: --rate)",
+    )  # fmt: skip
+    add("--visible-rate", type=float, metavar="HZ", help="of the visible camera, likewise")
+    add(
+        "--jitter", type=float, default=0.0, metavar="S",
+        help="standard deviation of the stamps, seconds",
+    )  # fmt: skip
+    add(
+        "--offset", type=float, default=0.0, metavar="S",
+        help="how much later thermal stamps are than the moment shown, seconds",
+    )  # fmt: skip
+    add("--drops", type=float, default=0.0, help="share of missing frames, of each camera")
+    add("--noise", type=float, default=0.0, help="standard deviation of sensor noise, grey levels")
+    add("--seed", type=int, default=0, help="of jitter, drops and noise")
+    add(
+        "--labels", nargs="?", const=FOUND, metavar="FILE",
+        help="write what is in each pair to " + TRUTH_TOPIC + "; without FILE (annotations, "
+        "captions or labels): those of the data set, or released with this project",
+    )  # fmt: skip
+    add(
+        "--vocabulary", type=Path, metavar="FILE",
+        help="entities to label (default: vocabulary.yaml)",
+    )  # fmt: skip
+    add("--index", type=Path, metavar="FILE", help="write stamp and pair of each frame, CSV")
+    add("--mismatch", choices=MISMATCH, default="error", help="pairs of unequal image sizes")
+    add("--storage", choices=["mcap", "sqlite3"], default="mcap")
+    add("--compress", action="store_true", help="zstd chunks (mcap)")
+    add("--overwrite", action="store_true", help="replace an existing bag")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -166,6 +219,18 @@ def run(args: argparse.Namespace) -> int:
         repeat=args.repeat,
         mismatch=args.mismatch,
         visible=args.visible,
+        cameras=PairCameras(
+            thermal_rate=args.thermal_rate,
+            visible_rate=args.visible_rate,
+            jitter=args.jitter,
+            offset=args.offset,
+            drops=args.drops,
+            noise=args.noise,
+            seed=args.seed,
+        ),
+        labels=args.labels,
+        vocabulary=args.vocabulary,
+        index=args.index,
         storage=args.storage,
         compress=args.compress,
         overwrite=args.overwrite,

@@ -7,22 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from egmt_ros.evaluation.bags.bag_types import (
-    ENTITIES,
-    ENTITY,
-    IMAGE,
-    header_message,
-    image_message,
-    time_message,
-    typestore,
-)
+from egmt_ros.evaluation.bags.bag_types import ENTITIES, IMAGE, image_message
 from egmt_ros.evaluation.bags.bag_writer import BagMessage, write_bag
+from egmt_ros.evaluation.bags.truth_messages import (
+    TRUTH_TOPIC,
+    TruthLabel,
+    thermal_share,
+    truth_message,
+)
 from egmt_ros.evaluation.scene.sequence import CameraTiming, SceneSequence
 from egmt_ros.evaluation.scene.truth import FrameTruth
 
 THERMAL_TOPIC = "/thermal/image_raw"
 VISIBLE_TOPIC = "/visible/image_raw"
-TRUTH_TOPIC = "/ground_truth/entities"
 THERMAL_FRAME = "thermal_optical_frame"
 VISIBLE_FRAME = "visible_optical_frame"
 
@@ -102,47 +99,16 @@ def scene_messages(sequence: SceneSequence, progress: bool = False) -> Iterator[
         image = image_message(frame.image, frame.stamp, VISIBLE_FRAME)
         yield BagMessage(VISIBLE_TOPIC, IMAGE, frame.bag_time, image)
         height, width = frame.image.shape[:2]
-        truth = truth_message(frame.truth, frame.stamp, width, height)
+        truth = truth_message(_labels(frame.truth), frame.stamp, VISIBLE_FRAME, (width, height))
         yield BagMessage(TRUTH_TOPIC, ENTITIES, frame.bag_time, truth)
 
 
-def truth_message(truth: FrameTruth, stamp: int, width: int, height: int) -> Any:
-    """EntityLabelArray of what is there: every entity present, score 1, no region.
-
-    thermal_share is 1 for what only the thermal image shows, 0 for what only the visible image
-    shows, 0.5 for what both show. The thermal stamp is that of the visible frame.
-    """
-    types = typestore().types
-    none = types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
+def _labels(truth: FrameTruth) -> list[TruthLabel]:
     labels = []
     for index, name in enumerate(truth.entities):
         warm, seen = name in truth.thermal_entities, name in truth.visible_entities
-        labels.append(
-            types[ENTITY](
-                index=index,
-                name=name,
-                score=1.0,
-                present=True,
-                region_source=0,
-                region=none,
-                region_mass=0.0,
-                thermal_share=0.5 if warm and seen else float(warm),
-            )
-        )
-    return types[ENTITIES](
-        header=header_message(stamp, VISIBLE_FRAME),
-        thermal_stamp=time_message(stamp),
-        visible_stamp=time_message(stamp),
-        width=width,
-        height=height,
-        model_id="ground_truth",
-        vocabulary_hash="",
-        threshold=0.5,
-        mode=0,
-        thermal_min_celsius=float("nan"),
-        thermal_max_celsius=float("nan"),
-        labels=labels,
-    )
+        labels.append(TruthLabel(index, name, True, thermal_share(warm, seen)))
+    return labels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

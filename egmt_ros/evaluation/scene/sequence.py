@@ -49,11 +49,18 @@ class CameraTiming:
 
     def times(self, duration: float, rng: np.random.Generator) -> np.ndarray:
         """Stamps within ``duration`` seconds, ns from the start, int64, rising."""
+        return self.frames(duration, rng)[1]
+
+    def frames(
+        self, duration: float, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The frames within ``duration`` seconds: which ticks of the camera they are, from 0, and
+        their stamps, ns from the start; both (N,) int64, rising."""
         count = max(0, int(np.ceil((duration - self.offset) * self.rate - 1e-9)))
         jitter = np.clip(rng.normal(0, 1, count), -3, 3) * self.jitter
         kept = rng.random(count) >= self.drops
         seconds = np.maximum(np.arange(count) / self.rate + self.offset + jitter, 0.0)
-        return np.rint(seconds[kept] * SECOND).astype(np.int64)
+        return np.flatnonzero(kept), np.rint(seconds[kept] * SECOND).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
