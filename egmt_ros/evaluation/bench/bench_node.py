@@ -155,8 +155,9 @@ class _Run(LiveProcesses):
     def run(self) -> list[Played]:
         options = self._options
         self._tell("starting the node")
-        node = self.start_node(NODE_COMMAND, thermal_topic=INPUTS[0], visible_topic=INPUTS[1],
-                               params_file=None, parameters=self.parameters)  # fmt: skip
+        remappings = {"~/input/thermal/image": INPUTS[0], "~/input/visible/image": INPUTS[1]}
+        node = self.start_node(NODE_COMMAND, remappings=remappings, params_file=None,
+                               parameters=self.parameters)  # fmt: skip
         recorder = self.start_recorder(node.pid, self._work / "received.csv")
         self.wait_ready(node, recorder, 3 * TIMEOUT, TIMEOUT)
         cameras = self.start("cameras", [

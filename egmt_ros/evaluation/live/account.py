@@ -48,7 +48,7 @@ class NodeDiagnostics:
                 return {}
             counters = {name: _count(values.get(name, "0")) for name in COUNTERS}
             for key, value in values.items():
-                if key.startswith("rejected."):
+                if key.partition(".")[0] in OUTCOMES:
                     counters[key] = _count(value)
             account[side] = counters
         return account

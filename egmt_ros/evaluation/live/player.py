@@ -14,12 +14,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from egmt_ros.errors import EgmtError
-from egmt_ros.evaluation.bags.bag_reader import BagSource
+from egmt_ros.errors import BagError, EgmtError
+from egmt_ros.evaluation.bags.bag_reader import BagSource, BagTopic
 from egmt_ros.evaluation.live.cdr import header_stamp
 from egmt_ros.evaluation.live.participant import (
     begins_with_stamp,
@@ -32,6 +32,8 @@ from egmt_ros.evaluation.live.timeline import Recorded, prefetched, timeline
 
 SENT_COLUMNS = ("topic", "loop", "stamp", "bag_time", "sent")  # stamp and times in ns
 CLOCK_PERIOD = 10_000_000  # ns
+_LATCHED_DEPTH = 1000  # messages of a latched topic that late listeners get
+_ALIVE = 5.0  # s of silence at most
 _SETTLE = 0.5  # s from the publisher's match until the subscriber surely knows the publisher too
 
 
@@ -39,6 +41,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="egmt_ros.evaluation.live.player", description=__doc__)
     parser.add_argument("bag", type=Path)
     parser.add_argument("--topics", nargs="+", metavar="TOPIC", help="default: all of the bag")
+    parser.add_argument("--beside", nargs="*", default=[], metavar="TOPIC",
+                        help="more topics, to which nobody needs to listen")
     parser.add_argument("--rate", type=float, default=1.0, help="speed of the replay")
     parser.add_argument("--loop", type=int, default=1, help="number of passes")
     parser.add_argument("--log", type=Path, help="CSV of what was sent, and when")
@@ -55,9 +59,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 class Player:
     """Publishers for the topics of a bag, and what was sent through them.
 
+    Latched topics go out transient local, with room for all of their messages.
+
     Args:
         node: rclpy node.
-        types: Topic -> message type.
+        topics: Of the bag.
         clock: Whether /clock is published.
 
     Attributes:
@@ -65,26 +71,26 @@ class Player:
         sent: A row of ``SENT_COLUMNS`` for each of them.
     """
 
-    def __init__(self, node: Any, types: dict[str, str], *, clock: bool) -> None:
+    def __init__(self, node: Any, topics: Sequence[BagTopic], *, clock: bool) -> None:
         from rclpy.qos import QoSProfile
         from rosgraph_msgs.msg import Clock
 
         self._node = node
         self._publishers = {}
         self._stamped = set()
-        for topic, msgtype in types.items():
-            kind = message_class(msgtype)
-            self._publishers[topic] = node.create_publisher(kind, topic, QoSProfile(depth=10))
+        for topic in topics:
+            kind = message_class(topic.msgtype)
+            self._publishers[topic.name] = node.create_publisher(kind, topic.name, _qos(topic))
             if begins_with_stamp(kind):
-                self._stamped.add(topic)
+                self._stamped.add(topic.name)
         self._clock_type = Clock
         self._clock = node.create_publisher(Clock, "/clock", QoSProfile(depth=1)) if clock else None
-        self.counts: Counter[str] = Counter({topic: 0 for topic in types})
+        self.counts: Counter[str] = Counter({topic.name: 0 for topic in topics})
         self.sent: list[tuple[str, int, int, int, int]] = []
 
-    def unmatched(self) -> list[str]:
-        """Topics that nobody listens to."""
-        return [t for t, p in self._publishers.items() if p.get_subscription_count() == 0]
+    def unmatched(self, topics: Collection[str]) -> list[str]:
+        """Those of the topics that nobody listens to."""
+        return [t for t in topics if self._publishers[t].get_subscription_count() == 0]
 
     def send(self, message: Recorded, loop: int) -> None:
         """Publishes a message as it lies in the bag, and notes it; ``loop`` is its pass, from 0."""
@@ -102,28 +108,37 @@ class Player:
             self._clock.publish(clock)
 
 
-def _messages(bag: Path, topics: list[str] | None) -> Iterator[Recorded]:
+def _qos(topic: BagTopic) -> Any:
+    from rclpy.qos import DurabilityPolicy, QoSProfile
+
+    if not topic.latched:
+        return QoSProfile(depth=10)
+    depth = min(max(topic.count, 1), _LATCHED_DEPTH)
+    return QoSProfile(depth=depth, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def _messages(bag: Path, topics: Collection[str]) -> Iterator[Recorded]:
     with BagSource(bag) as source:
         for topic, msgtype, stamp, data in source.messages(topics):
             yield Recorded(topic, msgtype, stamp, bytes(data))
 
 
-def _types(bag: Path, topics: list[str] | None) -> tuple[dict[str, str], int]:
-    """Topic -> message type of the chosen topics (None: all), and the number of their messages."""
+def _topics(bag: Path, names: Sequence[str]) -> list[BagTopic]:
+    """The topics of these names; none: all of the bag."""
     with BagSource(bag) as source:
         known = {topic.name: topic for topic in source.topics}
-    missing = [topic for topic in topics or [] if topic not in known]
+    missing = [name for name in names if name not in known]
     if missing:
         raise EgmtError(
             f"Bag {bag} has no topic {', '.join(missing)}; it has: {', '.join(sorted(known))}."
         )
-    chosen = {name: known[name] for name in topics or sorted(known)}
-    return {n: t.msgtype for n, t in chosen.items()}, sum(t.count for t in chosen.values())
+    return [known[name] for name in dict.fromkeys(names or sorted(known))]
 
 
-def _wait_for_subscribers(player: Player, timeout: float, stop: threading.Event) -> None:
+def _wait_for_subscribers(player: Player, topics: Collection[str], timeout: float,
+                          stop: threading.Event) -> None:
     deadline = time.monotonic() + timeout
-    while missing := player.unmatched():
+    while missing := player.unmatched(topics):
         if stop.wait(0.05):
             return
         if time.monotonic() > deadline:
@@ -135,27 +150,36 @@ def _wait_for_subscribers(player: Player, timeout: float, stop: threading.Event)
 
 
 def _play(player: Player, args: argparse.Namespace, topics: list[str], events: EventStream,
-          stop: threading.Event) -> None:
+          stop: threading.Event) -> str:
+    """Sends everything; what is wrong with the bag where its end cannot be read, otherwise ""."""
     items = prefetched(timeline(
         lambda: _messages(args.bag, topics), rate=args.rate, loops=args.loop,
         clock_period=CLOCK_PERIOD))
     begin = None
     report = 0
-    for item in items:
-        if begin is None:  # after the first reading, so that the first messages are not in a hurry
-            begin = time.monotonic_ns() + 20_000_000
-        wait = begin + item.due - time.monotonic_ns()
-        if wait > 0 and stop.wait(wait / 1e9):
-            break
-        if item.message is None:
-            player.tick(item.bag_time)
-        else:
-            player.send(item.message, item.loop)
-        if item.due - report >= 250_000_000:
-            report = item.due
-            events.send("progress", sent=dict(player.counts))
-        if stop.is_set():
-            break
+    try:
+        for item in items:
+            if begin is None:  # after the first reading, so that the first are not in a hurry
+                begin = time.monotonic_ns() + 20_000_000
+            while (wait := begin + item.due - time.monotonic_ns()) > 0:
+                if stop.wait(min(wait / 1e9, _ALIVE)):
+                    return ""
+                if wait > _ALIVE * 1e9:  # a long gap in the bag
+                    events.send("progress", sent=dict(player.counts))
+            if item.message is None:
+                player.tick(item.bag_time)
+            else:
+                player.send(item.message, item.loop)
+            if item.due - report >= 250_000_000:
+                report = item.due
+                events.send("progress", sent=dict(player.counts))
+            if stop.is_set():
+                break
+    except BagError as error:
+        if not player.sent:
+            raise
+        return str(error)
+    return ""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -168,23 +192,23 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if args.rate <= 0 or args.loop < 1:
             raise EgmtError(f"rate {args.rate:g} must be above 0 and loop {args.loop} at least 1.")
-        types, total = _types(args.bag, args.topics)
+        topics = _topics(args.bag, [*args.topics, *args.beside] if args.topics else [])
         with ros_node("egmt_player") as node:
-            player = Player(node, types, clock=not args.no_clock)
+            player = Player(node, topics, clock=not args.no_clock)
             if args.attached:
                 listen_for_commands(
                     lambda c: play.set() if c.get("command") == "play" else None, stop.set)
-            _wait_for_subscribers(player, args.match_timeout, stop)
-            events.send("matched", total=total * args.loop)
+            names = [topic.name for topic in topics]
+            _wait_for_subscribers(player, args.topics or names, args.match_timeout, stop)
+            events.send("matched", total=args.loop * sum(topic.count for topic in topics))
             while args.attached and not (play.is_set() or stop.is_set()):
                 play.wait(0.05)
-            if not stop.is_set():
-                _play(player, args, list(types), events, stop)
+            damage = "" if stop.is_set() else _play(player, args, names, events, stop)
             events.send("progress", sent=dict(player.counts))
             stop.wait(args.linger)
             if args.log is not None:
                 write_csv(args.log, SENT_COLUMNS, player.sent)
-            events.send("done", sent=dict(player.counts), interrupted=stop.is_set())
+            events.send("done", sent=dict(player.counts), interrupted=stop.is_set(), damage=damage)
     except EgmtError as error:
         events.send("error", message=str(error))
         print(f"error: {error}", file=sys.stderr)

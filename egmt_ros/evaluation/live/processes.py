@@ -16,9 +16,8 @@ from typing import Any
 from egmt_ros.errors import EgmtError
 from egmt_ros.evaluation.live.account import NodeDiagnostics, settled
 from egmt_ros.evaluation.live.child import ChildProcess, Event
-from egmt_ros.evaluation.live.topics import output_topics
+from egmt_ros.evaluation.live.topics import NODE_NAME, output_topics
 
-NODE_NAME = "egmt_fusion"
 NODE_COMMAND = (sys.executable, "-m", "egmt_ros.ros.fusion_node")
 
 
@@ -33,6 +32,7 @@ class LiveProcesses:
         seen: (process, event) -> data of its last occurrence.
         diagnostics: The node's newest.
         node_state: Of its life cycle, as the recorder sees it; "" before.
+        given_up: Asked again and again while something is waited for; True interrupts.
     """
 
     def __init__(self, logs: Path, environment: Mapping[str, str]) -> None:
@@ -43,6 +43,7 @@ class LiveProcesses:
         self.seen: dict[tuple[str, str], dict[str, Any]] = {}
         self.diagnostics = NodeDiagnostics()
         self.node_state = ""
+        self.given_up: Callable[[], bool] = lambda: False
 
     # --- processes ---------------------------------------------------------------------------
 
@@ -63,15 +64,14 @@ class LiveProcesses:
         self,
         command: Sequence[str],
         *,
-        thermal_topic: str,
-        visible_topic: str,
+        remappings: Mapping[str, str],
         params_file: Path | None,
         parameters: Mapping[str, Any],
     ) -> ChildProcess:
-        """Starts the fusion node on these topics; ``parameters`` go before the file's."""
-        command = [*command, "--ros-args", "-r", f"__node:={NODE_NAME}",
-                   "-r", f"~/input/thermal/image:={thermal_topic}",
-                   "-r", f"~/input/visible/image:={visible_topic}"]
+        """Starts the fusion node; ``parameters`` go before the file's."""
+        command = [*command, "--ros-args", "-r", f"__node:={NODE_NAME}"]
+        for own, topic in remappings.items():
+            command += ["-r", f"{own}:={topic}"]
         if params_file is not None:
             command += ["--params-file", str(params_file.resolve())]
         for name, value in {"autostart": True, **parameters}.items():
@@ -151,6 +151,10 @@ class LiveProcesses:
             what: What is waited for, for the error.
             alive: Processes whose end before that is an error; the first one should bring it
                 about, so its log is named where the time runs out.
+
+        Raises:
+            EgmtError: The time ran out, or a process ended; the message names its log.
+            KeyboardInterrupt: It was given up.
         """
         deadline = time.monotonic() + timeout
         mark = advance() if advance else None
@@ -158,6 +162,8 @@ class LiveProcesses:
             self.pump(0.1)
             if reached():
                 return
+            if self.given_up():
+                raise KeyboardInterrupt
             for child in alive:
                 if (status := child.returncode()) is not None:
                     self.pump(0.2)  # its last words

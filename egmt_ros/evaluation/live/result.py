@@ -24,7 +24,7 @@ class SessionResult:
         topics: Role (thermal, visible, image, entities, vocabulary, diagnostics, ground_truth, and
             names of debug topics) -> topic name.
         account: Side ("thermal", "visible") -> counter -> frames, from the node's last
-            diagnostics; counters as in ``pipeline.accounting``, and ``rejected.<reason>``.
+            diagnostics; counters as in ``pipeline.accounting``, and ``<outcome>.<reason>``.
         diagnostics: The node's last diagnostics: status name -> key -> value.
         sent: Topic -> messages that the player sent.
         rate, loops: Of the replay.
@@ -37,6 +37,8 @@ class SessionResult:
         node_log: Log of the node.
         parameters: What was set for the node beyond its configuration file.
         notes: What a reader should know.
+        damage: What is wrong with the bag where its end could not be played, otherwise "".
+        readings: Of the node's process during the replay, as `process_meter.Reading` has them.
     """
 
     folder: Path
@@ -60,6 +62,8 @@ class SessionResult:
     middleware: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    damage: str = ""
+    readings: tuple[tuple[float, float, int, int], ...] = ()
 
     def save(self, path: Path) -> None:
         """Writes session.json."""
@@ -79,6 +83,7 @@ class SessionResult:
                          "node_log"):
                 data[name] = Path(data[name])
             data["notes"] = tuple(data["notes"])
+            data["readings"] = tuple(tuple(reading) for reading in data["readings"])
             return cls(**data)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(

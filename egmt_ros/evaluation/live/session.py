@@ -6,24 +6,31 @@ does not leave this machine. Every wait has a limit; whatever happens, no proces
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from egmt_ros.errors import EgmtError
+from egmt_ros.evaluation.bench.process_meter import ProcessMeter
 from egmt_ros.evaluation.live.child import ChildProcess
 from egmt_ros.evaluation.live.environment import (
     require_ros,
     reserved_domain,
     session_environment,
 )
+from egmt_ros.evaluation.live.interruption import Interruption
+from egmt_ros.evaluation.live.participant import message_class
 from egmt_ros.evaluation.live.processes import NODE_COMMAND, NODE_NAME, LiveProcesses
 from egmt_ros.evaluation.live.progress import PlayProgress
 from egmt_ros.evaluation.live.result import SessionResult
-from egmt_ros.evaluation.live.topics import check_inputs, output_topics
+from egmt_ros.evaluation.live.topics import Checked, check_inputs, output_topics, remappings
+
+METER_INTERVAL = 0.25  # s between two looks at the node's process
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class SessionOptions:
         match_timeout, drain_timeout, stop_timeout: For publishers and subscribers to find each
             other, for the last frames to be settled, for a process to end.
         linger: How long the player stays after the last message.
+        interruption: Its first Ctrl-C ends the playing in order and keeps what was recorded; None:
+            Ctrl-C interrupts at once.
     """
 
     thermal_topic: str = "/thermal/image_raw"
@@ -62,6 +71,7 @@ class SessionOptions:
     drain_timeout: float = 10.0
     stop_timeout: float = 10.0
     linger: float = 0.7
+    interruption: Interruption | None = None
 
 
 def run_session(
@@ -77,16 +87,17 @@ def run_session(
 
     Raises:
         MissingDependencyError: rclpy or egmt_msgs is not installed.
-        BagError: The bag is damaged or lacks an input topic.
+        BagError: The bag is damaged from the start or lacks an input topic.
+        KeyboardInterrupt: It was interrupted before the playing began.
         EgmtError: A process failed or did not answer in time; the message names its log.
     """
     options = options or SessionOptions()
     require_ros()
-    ground_truth = check_inputs(bag, options)
+    checked = check_inputs(bag, options)
     out_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         domain = stack.enter_context(reserved_domain(options.domain_id))
-        session = _Session(bag.resolve(), out_dir.resolve(), options, domain, ground_truth)
+        session = _Session(bag.resolve(), out_dir.resolve(), options, domain, checked)
         stack.callback(session.end)
         result = session.run()
     result.save(out_dir / "session.json")
@@ -97,7 +108,7 @@ class _Session(LiveProcesses):
     """The state of one session and its steps, in the order of ``run``."""
 
     def __init__(self, bag: Path, out_dir: Path, options: SessionOptions, domain: int,
-                 ground_truth: str) -> None:
+                 checked: Checked) -> None:
         environment, warning = session_environment(domain, out_dir / "logs")
         super().__init__(out_dir / "logs", environment)
         self._bag = bag
@@ -105,30 +116,50 @@ class _Session(LiveProcesses):
         self._options = options
         self._domain = domain
         self._notes = [warning] if warning else []
-        self._parameters = dict(options.parameters)
+        self._checked = checked
+        self._beside = self._playable(checked)
+        self._parameters = {
+            **{f"input.{side}.transport": "compressed" for side in sorted(checked.compressed)},
+            **options.parameters,
+        }
         if warning:
             for side in ("thermal", "visible"):
                 self._parameters.setdefault(f"input.{side}.qos", "reliable")
         self._topics = {
             "thermal": options.thermal_topic,
             "visible": options.visible_topic,
-            **({"ground_truth": ground_truth} if ground_truth else {}),
+            **({"ground_truth": checked.ground_truth} if checked.ground_truth else {}),
             **{role: topic.name for role, topic in output_topics(NODE_NAME).items()},
         }
         self._progress: PlayProgress | None = None
+        self._meter: ProcessMeter | None = None
+
+    def _playable(self, checked: Checked) -> list[str]:
+        """Topics that are played beside the images: those whose message type is installed."""
+        names = list(checked.camera_infos.values())
+        for topic in checked.latched:
+            try:
+                message_class(topic.msgtype)
+            except EgmtError as error:
+                self._notes.append(f"The latched topic {topic.name} was not played: {error}")
+            else:
+                names.append(topic.name)
+        return names
 
     def run(self) -> SessionResult:
         options = self._options
         begin = time.monotonic()
+        if options.interruption is not None:
+            self.given_up = lambda: options.interruption.asked
         node = self.start_node(
-            options.node_command, thermal_topic=options.thermal_topic,
-            visible_topic=options.visible_topic, params_file=options.params_file,
-            parameters=self._parameters)
+            options.node_command, remappings=remappings(options, self._checked),
+            params_file=options.params_file, parameters=self._parameters)
         recorder = self.start_recorder(node.pid, self._out / "received.csv", self._out / "bag")
         self.wait_ready(node, recorder, options.start_timeout, options.match_timeout)
         player = self._start_player()
         self.wait(lambda: ("player", "matched") in self.seen, options.match_timeout + 15.0,
                   "the player and the node to find each other", [node, recorder, player])
+        self.given_up = lambda: False  # from here on, what was recorded is kept
         started = time.monotonic() - begin
         play_s, done = self._play(node, recorder, player)
         drained = self.drain(node, recorder, options.drain_timeout)
@@ -146,7 +177,8 @@ class _Session(LiveProcesses):
             interrupted=bool(done.get("interrupted")), node_exit=status,
             start_s=round(started, 3), play_s=round(play_s, 3),
             middleware=self.seen[("recorder", "ready")].get("rmw", ""),
-            parameters=self._parameters, notes=tuple(self._notes),
+            parameters=self._parameters, notes=tuple(self._notes), damage=done.get("damage", ""),
+            readings=tuple(tuple(reading) for reading in self._meter.readings),
         )
 
     def _start_player(self) -> ChildProcess:
@@ -155,7 +187,8 @@ class _Session(LiveProcesses):
                    "--topics", options.thermal_topic, options.visible_topic,
                    "--rate", str(options.rate), "--loop", str(options.loops),
                    "--log", str(self._out / "sent.csv"), "--linger", str(options.linger),
-                   "--match-timeout", str(options.match_timeout), "--attached"]
+                   "--match-timeout", str(options.match_timeout), "--attached",
+                   "--beside", *self._beside]
         if not options.publish_clock:
             command.append("--no-clock")
         return self.start("player", command)
@@ -165,16 +198,26 @@ class _Session(LiveProcesses):
         begin = time.monotonic()
         total = int(self.seen[("player", "matched")].get("total", 0))
         image_topic = self._topics["image"]
+        meter = self._meter = ProcessMeter(node.pid, METER_INTERVAL)
         with PlayProgress(total, image_topic, show=self._options.progress) as progress:
             self._progress = progress
             player.tell("play")
             # However long the bag is: a player that reports no progress for a while is stuck.
-            self.wait(lambda: ("player", "done") in self.seen, 30.0, "the player to go on",
+            self.wait(lambda: self._ended(meter, player), 30.0, "the player to go on",
                       [player, node, recorder], advance=lambda: progress.reports)
             self._progress = None
         played = time.monotonic() - begin - self._options.linger
         player.wait(self._options.stop_timeout)
         return played, self.seen[("player", "done")]
+
+    def _ended(self, meter: ProcessMeter, player: ChildProcess) -> bool:
+        """Whether the player has ended; after Ctrl-C it is told to. Looks at the node meanwhile."""
+        with suppress(EgmtError):  # a node that has ended is told of with its log
+            meter.sample()
+        interruption = self._options.interruption
+        if interruption is not None and interruption.asked:
+            player.signal(signal.SIGINT)
+        return ("player", "done") in self.seen
 
     def on_progress(self, source: str, data: dict[str, Any]) -> None:
         if self._progress is not None:
