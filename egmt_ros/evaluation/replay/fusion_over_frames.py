@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from egmt_ros.evaluation.fusion.confidence import mean_interval
 from egmt_ros.evaluation.fusion.pair_metrics import COLUMNS, COMPARED
+from egmt_ros.evaluation.replay.intervals import mean_interval
 from egmt_ros.evaluation.replay.result import Result
 from egmt_ros.evaluation.replay.tables import Table, metric_column
 
@@ -95,7 +95,7 @@ def fusion_means(result: Result) -> dict[str, dict[str, MetricMean]]:
     """Method -> metric -> mean, of the metrics that were measured at all."""
     return {
         method: {
-            metric: _mean(values[np.isfinite(values)])
+            metric: _mean(values)
             for metric in COLUMNS
             if (values := _column(result.frames, method, metric)) is not None
         }
@@ -114,8 +114,7 @@ def fusion_differences(result: Result) -> dict[str, dict[str, Difference]]:
             ours = _column(result.frames, OURS, metric)
             other = _column(result.frames, method, metric)
             if ours is not None and other is not None:
-                gap = ours - other
-                found = _mean(gap[np.isfinite(gap)])
+                found = _mean(ours - other)
                 table[method][metric] = Difference(
                     found.mean, found.low, found.high, found.count, verdict(metric, found)
                 )
@@ -165,9 +164,9 @@ def picks(result: Result) -> tuple[tuple[FramePick, ...], tuple[FramePick, ...]]
     scored = np.flatnonzero(np.isfinite(places).all(0))
     order = scored[np.argsort(places[:, scored].mean(0), kind="stable")]
     apart = max(1, len(scored) // (4 * PICKS))
-    worst = _spread(order.tolist(), scored, apart, min(PICKS, (len(order) + 1) // 2))
+    worst = spread(order.tolist(), scored, apart, min(PICKS, (len(order) + 1) // 2))
     rest = [i for i in order[::-1].tolist() if i not in worst]
-    best = _spread(rest, scored, apart, min(PICKS, len(order) // 2))
+    best = spread(rest, scored, apart, min(PICKS, len(order) // 2))
 
     def pick(row: int) -> FramePick:
         return FramePick(
@@ -185,12 +184,10 @@ def _column(frames: Table, method: str, metric: str) -> np.ndarray | None:
 
 
 def _mean(values: np.ndarray) -> MetricMean:
-    if not len(values):
-        return MetricMean(None, None, None, 0)
-    if len(values) == 1:
-        return MetricMean(float(values[0]), None, None, 1)
-    mean, low, high = (float(v[0]) for v in mean_interval(values[:, None]))
-    return MetricMean(mean, low, high, len(values))
+    found = mean_interval(values)
+    mean, low, high = (float(v) if np.isfinite(v) else None for v in
+                       (found.mean, found.low, found.high))  # fmt: skip
+    return MetricMean(mean, low, high, found.count)
 
 
 def _overall(verdicts: Sequence[str | None]) -> str:
@@ -222,8 +219,15 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return places
 
 
-def _spread(order: list[int], scored: np.ndarray, apart: int, count: int) -> list[int]:
-    """The first `count` rows of `order` that lie `apart` scored frames from each other."""
+def spread(order: Sequence[int], scored: np.ndarray, apart: int, count: int) -> list[int]:
+    """The first rows of an order that lie apart, so that not all of them show one moment.
+
+    Args:
+        order: Rows of `scored`, the first wanted most.
+        scored: (N,) rows that count, rising.
+        apart: How many rows of `scored` one must lie from another, at least 1.
+        count: How many to choose at most.
+    """
     position = {int(row): i for i, row in enumerate(scored)}
     chosen: list[int] = []
     for row in order:

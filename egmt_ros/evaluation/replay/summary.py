@@ -27,8 +27,11 @@ from egmt_ros.evaluation.replay.fusion_over_frames import (
 )
 from egmt_ros.evaluation.replay.labels_over_time import EntityOverTime, labels_over_time
 from egmt_ros.evaluation.replay.result import Result
+from egmt_ros.evaluation.replay.run import RUN
+from egmt_ros.evaluation.replay.tables import FRAMES, SCORES, TRUTH
 from egmt_ros.evaluation.replay.time_axis import Rate
 from egmt_ros.evaluation.replay.truth_figures import TruthReport
+from egmt_ros.evaluation.replay.truth_report import truth_report
 from egmt_ros.evaluation.report.summary import InputAccount
 
 SUMMARY = "summary.json"
@@ -109,7 +112,12 @@ _RUN_FACTS = (
 
 
 def summarise(result: Result) -> Summary:
-    """Put the numbers of an evaluation together: a pure function of its files."""
+    """Put the numbers of an evaluation together: a pure function of its files.
+
+    Raises:
+        DataError: The files do not belong together.
+    """
+    _check(result)
     run = result.run
     account = {side: _account(result, side) for side in SIDES}
     reasons = {side: _reasons(result, side) for side in SIDES}
@@ -139,9 +147,25 @@ def summarise(result: Result) -> Summary:
         worst=worst,
         best=best,
         rule=RULE,
-        truth=None,
+        truth=truth_report(result),
         notes=run.notes,
     )
+
+
+def _check(result: Result) -> None:
+    tables = {SCORES: result.scores, TRUTH: result.truth}
+    for name, table in tables.items():
+        if table is not None and len(table) != len(result.frames):
+            raise DataError(
+                f"{result.folder / name} has {len(table)} rows; expected {len(result.frames)}, as"
+                f" {FRAMES} has: evaluate the bag again"
+            )
+    missing = [name for name in result.run.entities if name not in result.run.thresholds]
+    if missing:
+        raise DataError(
+            f"{result.folder / RUN} has no threshold of {missing[0]!r}; expected one for each"
+            " entity: evaluate the bag again"
+        )
 
 
 def _account(result: Result, side: str) -> InputAccount:

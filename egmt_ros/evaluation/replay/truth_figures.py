@@ -7,6 +7,9 @@ from dataclasses import dataclass
 SHOWN = ("thermal only", "visible only", "both")
 """Which camera shows an entity, by its thermal_share: 1, 0, and between."""
 
+SHORT_S = 0.5
+"""A wrong label that is gone sooner than that is a flicker."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -14,7 +17,8 @@ class Figure:
 
     Attributes:
         value: None where it is not defined.
-        low, high: Bounds of its interval; None where there is none.
+        low, high: Bounds of its interval, by blocks of neighbouring frames; None where there are
+            too few frames, or where they are all alike, so that drawing them anew tells nothing.
         count: What it was counted over: see where it stands.
         reason: Why `value` is None; empty otherwise.
     """
@@ -38,7 +42,7 @@ class Delay:
             again or time jumped: its coming was not seen, so these are in no other count.
         at_start_found: Of these, those with a label.
         median_s, p95_s: Seconds from the onset to the first frame that is labelled present, over
-            `found`; `count` is `found`.
+            `found`, which is their `count`; without intervals.
     """
 
     onsets: int
@@ -59,8 +63,11 @@ class Flicker:
         per_minute, truth_per_minute: The same by time; `count` holds the changes.
         excess_per_minute: Their difference: what the labels switch too often.
         wrong_flips: Stretches of frames in which the label differs from the truth.
-        short_flips: Those of them that are over in less than `SHORT_S`.
-        short_share: short_flips / wrong_flips; `count` is `wrong_flips`.
+        short_flips: Those of them that last less than `SHORT_S`, from their first frame to the
+            first right one.
+        cut_flips: Those of them of which this cannot be said: shorter, but their beginning or end
+            was not seen.
+        short_share: short_flips / (wrong_flips - cut_flips), which is its `count`.
     """
 
     switches: int
@@ -70,6 +77,7 @@ class Flicker:
     excess_per_minute: Figure
     wrong_flips: int
     short_flips: int
+    cut_flips: int
     short_share: Figure
 
 
