@@ -1,4 +1,4 @@
-"""`egmt bag synth | from-pairs | info`: make bags and look at them."""
+"""`egmt bag synth | from-pairs | cut | info`: make bags and look at them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from egmt_ros.subcommands import add_subcommands, run_subcommand
 _MAKERS = {
     "synth": ("egmt_ros.evaluation.bags.synthetic_bag", "render the made-up street into a bag"),
     "from-pairs": ("egmt_ros.evaluation.bags.pairs_bag", "turn a folder of image pairs into a bag"),
+    "cut": ("egmt_ros.evaluation.bags.cut_bag", "make a bag of a part of one"),
 }
 
 
