@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from egmt_ros.evaluation.live.result import SessionResult
-from egmt_ros.evaluation.replay.result import Result, load_result
-from egmt_ros.evaluation.replay.run import Run
-from egmt_ros.evaluation.replay.tables import (
-    FRAME_VALUES,
-    FRAMES,
-    KEYS,
-    SCORES,
-    TIMING,
-    TRUTH,
-    UNUSED,
-    UNUSED_COLUMNS,
-    write_table,
-)
+from egmt_ros.evaluation.replay.result import Result
 from egmt_ros.evaluation.report.pictures import FramePictures
 from egmt_ros.evaluation.report.recording import (
     BagFacts,
@@ -117,73 +105,6 @@ def make_pictures(recording: Recording, count: int = 4) -> list[FramePictures]:
     ]
 
 
-def make_folder(
-    folder: Path,
-    stamps: Sequence[int] | int = 30,
-    scores: Mapping[str, Sequence[float | None]] | None = None,
-    metrics: Mapping[str, Sequence[float | None]] | None = None,
-    truth: Mapping[str, Sequence[float | None]] | None = None,
-    unused: Sequence[Sequence[object]] = (),
-    timing: Mapping[str, Sequence[float | None]] | None = None,
-    **changes: object,
-) -> Result:
-    """The folder of an evaluated bag, made up, and read back.
-
-    Args:
-        folder: To fill.
-        stamps: Of the fused frames, ns, the same for both cameras; or how many at 10 Hz.
-        scores: Entity -> score a frame, 0..1.
-        metrics: "<method>.<metric>" -> value a frame.
-        truth: Column of truth.csv -> value a frame; None: no ground truth.
-        unused: Rows of unused.csv.
-        timing: Column of timing.csv -> ms a frame.
-        changes: Fields of `Run`.
-    """
-    if isinstance(stamps, int):
-        stamps = [START + i * 100_000_000 for i in range(stamps)]
-    scores, metrics = dict(scores or {}), dict(metrics or {})
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def table(name: str, columns: Mapping[str, Sequence[float | None]]) -> None:
-        rows = zip(range(len(stamps)), stamps, *columns.values(), strict=True)
-        write_table(folder / name, ["frame", "stamp", *columns], rows)
-
-    facts = (1.5, 128, 96, 0.0, 255.0, None, None)
-    rows = [
-        (i, stamp, stamp, stamp, *facts, *(column[i] for column in metrics.values()))
-        for i, stamp in enumerate(stamps)
-    ]
-    write_table(folder / FRAMES, [*KEYS, *FRAME_VALUES, *metrics], rows)
-    table(SCORES, scores)
-    table(TIMING, timing or {"fuse_ms": [20.0 + i % 7 for i in range(len(stamps))]})
-    if truth is not None:
-        table(TRUTH, truth)
-    write_table(folder / UNUSED, UNUSED_COLUMNS, unused)
-    account = {}
-    for side in ("thermal", "visible"):
-        outcomes = Counter(str(row[2]) for row in unused if row[0] == side)
-        received = len(stamps) + sum(outcomes.values())
-        account[side] = {"received": received, "fused": len(stamps), **outcomes}
-    facts_of_run = {
-        "kind": "offline", "complete": True, "created": "2026-01-02T03:04:05+00:00",
-        "bag": {"path": "bags/night", "storage": "mcap", "sha256": "0" * 64, "duration_s": 3.0,
-                "size_bytes": 1000, "messages": {"/thermal": len(stamps)}},
-        "topics": {side: {"name": f"/{side}/image_raw", "type": "sensor_msgs/msg/Image",
-                          "how": "by name"} for side in ("thermal", "visible")},
-        "parameters": {"sync.policy": "nearest"}, "changed": {},
-        "model": {"model_id": "egmt-base@abc"}, "entities": tuple(scores),
-        "thresholds": dict.fromkeys(scores, 0.5), "account": account,
-        "methods": tuple(dict.fromkeys(name.split(".")[0] for name in metrics)),
-    }  # fmt: skip
-    Run(**{**facts_of_run, **changes}).save(folder)
-    return load_result(folder)
-
-
-@pytest.fixture
-def replay_folder() -> Callable[..., Result]:
-    return make_folder
-
-
 @pytest.fixture
 def replay_recording() -> Callable[..., Recording]:
     return make_recording
@@ -199,11 +120,21 @@ def replay_pictures() -> Callable[..., list[FramePictures]]:
     return make_pictures
 
 
-@pytest.fixture(scope="session")
-def scene_folder() -> Callable[..., Path]:
-    """`make_scene_folder` of replay_folders.py: an evaluation of a made-up walk."""
+def _replay_folders() -> ModuleType:
     path = Path(__file__).parent / "replay_folders.py"
     spec = importlib.util.spec_from_file_location("replay_folders", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.make_scene_folder
+    return module
+
+
+@pytest.fixture(scope="session")
+def scene_folder() -> Callable[..., Path]:
+    """`make_scene_folder` of replay_folders.py: an evaluation of a made-up walk."""
+    return _replay_folders().make_scene_folder
+
+
+@pytest.fixture(scope="session")
+def replay_folder() -> Callable[..., Result]:
+    """`make_folder` of replay_folders.py: an evaluation of given columns."""
+    return _replay_folders().make_folder

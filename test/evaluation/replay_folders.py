@@ -1,17 +1,20 @@
 """Folders as `egmt evaluate bag` leaves them, made up: two of them share their scene.
 
-Use the fixture `scene_folder` (conftest.py), which is `make_scene_folder` below.
+Use the fixtures of conftest.py: `scene_folder` is `make_scene_folder` below, `replay_folder` is
+`make_folder`, of which every value is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from egmt_ros.evaluation.fusion.pair_metrics import COLUMNS
+from egmt_ros.evaluation.replay.result import Result, load_result
 from egmt_ros.evaluation.replay.run import Run
 from egmt_ros.evaluation.replay.tables import (
     FRAME_VALUES,
@@ -172,3 +175,65 @@ def _run(
         merged = isinstance(value, dict) and isinstance(facts.get(name), dict)
         facts[name] = {**facts[name], **value} if merged else value
     return Run(**facts)
+
+
+def make_folder(
+    folder: Path,
+    stamps: Sequence[int] | int = 30,
+    scores: Mapping[str, Sequence[float | None]] | None = None,
+    metrics: Mapping[str, Sequence[float | None]] | None = None,
+    truth: Mapping[str, Sequence[float | None]] | None = None,
+    unused: Sequence[Sequence[object]] = (),
+    timing: Mapping[str, Sequence[float | None]] | None = None,
+    **changes: object,
+) -> Result:
+    """The folder of an evaluated bag, made up, and read back.
+
+    Args:
+        folder: To fill.
+        stamps: Of the fused frames, ns, the same for both cameras; or how many at 10 Hz.
+        scores: Entity -> score a frame, 0..1.
+        metrics: "<method>.<metric>" -> value a frame.
+        truth: Column of truth.csv -> value a frame; None: no ground truth.
+        unused: Rows of unused.csv.
+        timing: Column of timing.csv -> ms a frame.
+        changes: Fields of `Run`.
+    """
+    if isinstance(stamps, int):
+        stamps = [START + i * 100_000_000 for i in range(stamps)]
+    scores, metrics = dict(scores or {}), dict(metrics or {})
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def table(name: str, columns: Mapping[str, Sequence[float | None]]) -> None:
+        rows = zip(range(len(stamps)), stamps, *columns.values(), strict=True)
+        write_table(folder / name, ["frame", "stamp", *columns], rows)
+
+    facts = (1.5, 128, 96, 0.0, 255.0, None, None)
+    rows = [
+        (i, stamp, stamp, stamp, *facts, *(column[i] for column in metrics.values()))
+        for i, stamp in enumerate(stamps)
+    ]
+    write_table(folder / FRAMES, [*KEYS, *FRAME_VALUES, *metrics], rows)
+    table(SCORES, scores)
+    table(TIMING, timing or {"fuse_ms": [20.0 + i % 7 for i in range(len(stamps))]})
+    if truth is not None:
+        table(TRUTH, truth)
+    write_table(folder / UNUSED, UNUSED_COLUMNS, unused)
+    account = {}
+    for side in ("thermal", "visible"):
+        outcomes = Counter(str(row[2]) for row in unused if row[0] == side)
+        received = len(stamps) + sum(outcomes.values())
+        account[side] = {"received": received, "fused": len(stamps), **outcomes}
+    facts_of_run = {
+        "kind": "offline", "complete": True, "created": "2026-01-02T03:04:05+00:00",
+        "bag": {"path": "bags/night", "storage": "mcap", "sha256": "0" * 64, "duration_s": 3.0,
+                "size_bytes": 1000, "messages": {"/thermal": len(stamps)}},
+        "topics": {side: {"name": f"/{side}/image_raw", "type": "sensor_msgs/msg/Image",
+                          "how": "by name"} for side in ("thermal", "visible")},
+        "parameters": {"sync.policy": "nearest"}, "changed": {},
+        "model": {"model_id": "egmt-base@abc"}, "entities": tuple(scores),
+        "thresholds": dict.fromkeys(scores, 0.5), "account": account,
+        "methods": tuple(dict.fromkeys(name.split(".")[0] for name in metrics)),
+    }  # fmt: skip
+    Run(**{**facts_of_run, **changes}).save(folder)
+    return load_result(folder)

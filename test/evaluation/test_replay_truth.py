@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -10,9 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egmt_ros.errors import BagError, DataError
-from egmt_ros.evaluation.bags.bag_types import ENTITIES, ENTITY, typestore
+from egmt_ros.evaluation.bags.bag_types import ENTITIES
 from egmt_ros.evaluation.bags.bag_writer import BagMessage, write_bag
-from egmt_ros.evaluation.bags.synthetic_bag import truth_message
+from egmt_ros.evaluation.bags.truth_messages import (
+    PARTIAL,
+    TRUTH_TOPIC,
+    WHOLE,
+    TruthLabel,
+    truth_message,
+)
 from egmt_ros.evaluation.replay.tables import FRAMES, TRUTH, read_table
 from egmt_ros.evaluation.replay.truth import Truth, nearest, write_truth
 from egmt_ros.evaluation.replay.truth_sources import (
@@ -20,34 +27,24 @@ from egmt_ros.evaluation.replay.truth_sources import (
     truth_from_file,
     truth_vocabulary,
 )
-from egmt_ros.evaluation.scene.truth import FrameTruth
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
 VOCABULARY = truth_vocabulary(["person", "bicycle", "car"])
-TOPIC = "/ground_truth/entities"
 
 
 
 
-def array(stamp, labels, model_id="ground_truth"):
+def array(stamp, labels, model_id=WHOLE):
     """EntityLabelArray of {name: thermal_share of what is there, or None: said to be absent}."""
-    message = truth_message(FrameTruth((), (), (), ()), stamp, 64, 64)
-    message.model_id = model_id
-    types = typestore().types
-    none = types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
-    for name, share in labels.items():
-        message.labels.append(
-            types[ENTITY](
-                index=0, name=name, score=1.0, present=share is not None, region_source=0,
-                region=none, region_mass=0.0,
-                thermal_share=float("nan") if share is None else share,
-            )
-        )  # fmt: skip
-    return message
+    listed = [
+        TruthLabel(0, name, share is not None, math.nan if share is None else share)
+        for name, share in labels.items()
+    ]
+    return truth_message(listed, stamp, "camera", (64, 64), model_id)
 
 
-def truth_bag(path, arrays, topic=TOPIC):
+def truth_bag(path, arrays, topic=TRUTH_TOPIC):
     write_bag(path, [BagMessage(topic, ENTITIES, START + i, m) for i, m in enumerate(arrays)],
               topics={topic: ENTITIES})  # fmt: skip
     return path
@@ -63,12 +60,12 @@ def test_what_an_array_does_not_list_is_absent_or_with_partial_unknown(replay_fo
         tmp_path / "bag",
         [
             array(START, {"person": 1.0, "car": None}),
-            array(START + SECOND, {"person": 0.5, "car": None}, "ground_truth_partial"),
-            array(START + 2 * SECOND, {}, "ground_truth_partial"),
+            array(START + SECOND, {"person": 0.5, "car": None}, PARTIAL),
+            array(START + 2 * SECOND, {}, PARTIAL),
             array(START + 3 * SECOND, {}, "someone"),
         ],
     )
-    truth = truth_from_bag(bag, TOPIC, VOCABULARY)
+    truth = truth_from_bag(bag, TRUTH_TOPIC, VOCABULARY)
     assert truth.entities == ("person", "bicycle", "car")
     assert truth.present.tolist() == [[1, 0, 0], [1, -1, 0], [-1, -1, -1], [0, 0, 0]]
     assert truth.shares[:2, 0].tolist() == [1.0, 0.5] and np.isnan(truth.shares[:, 1:]).all()
@@ -95,7 +92,7 @@ def test_aliases_are_resolved_and_unknown_names_told(tmp_path):
         tmp_path / "bag",
         [array(START, {"bike": 1.0, "bicycle": 0.0, "unicorn": 1.0, "deer": None})],
     )
-    truth = truth_from_bag(bag, TOPIC, VOCABULARY)
+    truth = truth_from_bag(bag, TRUTH_TOPIC, VOCABULARY)
     assert truth.present.tolist() == [[0, 1, 0]] and truth.shares[0, 1] == 0.5
     assert truth.notes == (
         "The ground truth names what the vocabulary lacks: deer, unicorn; it was left out.",
@@ -107,17 +104,17 @@ def test_the_later_array_of_a_stamp_counts_where_it_knows(tmp_path):
         tmp_path / "bag",
         [
             array(START, {"person": 1.0, "car": 0.0}),
-            array(START, {"person": None}, "ground_truth_partial"),
+            array(START, {"person": None}, PARTIAL),
         ],
     )
-    truth = truth_from_bag(bag, TOPIC, VOCABULARY)
+    truth = truth_from_bag(bag, TRUTH_TOPIC, VOCABULARY)
     assert truth.present.tolist() == [[0, 0, 1]] and truth.keys.tolist() == [START]
 
 
 def test_a_missing_topic_or_another_type_is_named(tmp_path):
     bag = truth_bag(tmp_path / "bag", [], topic="/other")
-    with pytest.raises(BagError, match=f"no topic {TOPIC}"):
-        truth_from_bag(bag, TOPIC, VOCABULARY)
+    with pytest.raises(BagError, match=f"no topic {TRUTH_TOPIC}"):
+        truth_from_bag(bag, TRUTH_TOPIC, VOCABULARY)
     assert len(truth_from_bag(bag, "/other", VOCABULARY).keys) == 0
 
 

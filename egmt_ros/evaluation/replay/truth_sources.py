@@ -16,11 +16,10 @@ from egmt_ros.entities.vocabulary import Vocabulary, load_vocabulary
 from egmt_ros.errors import DataError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_types import ENTITIES
+from egmt_ros.evaluation.bags.pair_truth import pair_truth
+from egmt_ros.evaluation.bags.truth_messages import PARTIAL
 from egmt_ros.evaluation.replay.truth import UNKNOWN, Truth
 from egmt_ros.resources import config_path
-
-PARTIAL = "ground_truth_partial"
-"""model_id of arrays that leave unknown what they do not list; of others it is absent."""
 
 STAMP_DIGITS = 10
 """A key of so many digits or more is a stamp in ns, of fewer the number of a frame."""
@@ -42,7 +41,8 @@ def truth_vocabulary(entities: Sequence[str]) -> Vocabulary:
 def truth_from_bag(path: Path, topic: str, vocabulary: Vocabulary) -> Truth:
     """Read the ground truth of a topic of type EntityLabelArray; its stamps are the headers'.
 
-    Of two arrays with one stamp the later one counts where it knows.
+    What an array does not list is absent, or, with the model_id PARTIAL, unknown. Of two arrays
+    with one stamp the later one counts where it knows.
 
     Raises:
         BagError: The bag cannot be read, or the topic is missing or of another type.
@@ -99,7 +99,7 @@ def truth_from_file(path: Path, vocabulary: Vocabulary) -> Truth:
             f"{path} names {next(iter(stamps.values()))!r}, a stamp, and"
             f" {next(iter(numbers.values()))!r}, a frame number; use one of the two kinds"
         )
-    rows = {k: _annotated_row(annotations, name) for k, name in (stamps or numbers).items()}
+    rows = {k: _annotated_row(annotations, noting, name) for k, name in (stamps or numbers).items()}
     notes = noting.notes()
     if others:
         notes = (*notes, f"{path.name}: left out, as no time or number: {_listed(others)}.")
@@ -176,14 +176,12 @@ def _common(shares: Iterable[float]) -> float:
     return 0.5 if np.isfinite(list(different)).all() else np.nan
 
 
-def _annotated_row(annotations: Annotations, name: str) -> np.ndarray:
+def _annotated_row(annotations: Annotations, vocabulary: Vocabulary, name: str) -> np.ndarray:
     """(2, E): state and thermal share of each entity."""
     state = annotations.target(name).astype(float)
-    thermal, visible = (annotations.target_in(name, side) for side in ("thermal", "visible"))
     share = np.full(len(state), np.nan)
-    share[(thermal == 1) & (visible == 1)] = 0.5
-    share[(thermal == 1) & (visible == 0)] = 1.0
-    share[(thermal == 0) & (visible == 1)] = 0.0
+    for label in pair_truth(annotations, vocabulary, name).labels:
+        share[label.index] = label.thermal_share
     return np.stack([state, share])
 
 
