@@ -118,6 +118,17 @@ def test_a_missing_topic_or_another_type_is_named(tmp_path):
     assert len(truth_from_bag(bag, "/other", VOCABULARY).keys) == 0
 
 
+def test_a_damaged_message_ends_the_truth(tmp_path):
+    messages = [BagMessage(TRUTH_TOPIC, ENTITIES, START, array(START, {"person": 1.0})),
+                BagMessage(TRUTH_TOPIC, ENTITIES, START + 1, b"\0\1\0\0\7")]  # fmt: skip
+    for name, chosen in (("whole", messages), ("bad", messages[1:])):
+        write_bag(tmp_path / name, chosen)
+    truth = truth_from_bag(tmp_path / "whole", TRUTH_TOPIC, VOCABULARY)
+    assert len(truth.keys) == 1 and f"ends at stamp {START}: a message of bag" in truth.notes[0]
+    with pytest.raises(BagError, match="a message of bag .* is not a valid"):
+        truth_from_bag(tmp_path / "bad", TRUTH_TOPIC, VOCABULARY)
+
+
 def captions(*names):
     entities = {"infrared": ["person"], "visible": ["person", "bike"]}
     return {name: {"captioned_by": "me", "infrared": "", "visible": "", "entities": entities,

@@ -127,8 +127,8 @@ def _why_not(measure: str, known: _Entity) -> str:
     missing = int((~np.isfinite(known.scores)).sum())
     if measure == "ap" and missing:
         return (
-            f"{missing} frames lack its score, as labels list what is present alone unless"
-            " entities.publish_all is set"
+            f"{missing} of {len(there)} known frames lack its score: labels list what is present"
+            " alone, unless entities.publish_all is set"
         )
     return ""
 

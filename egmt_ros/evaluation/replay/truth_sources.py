@@ -13,7 +13,7 @@ import numpy as np
 
 from egmt_ros.entities.annotations import Annotations
 from egmt_ros.entities.vocabulary import Vocabulary, load_vocabulary
-from egmt_ros.errors import DataError
+from egmt_ros.errors import BagError, DataError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_types import ENTITIES
 from egmt_ros.evaluation.bags.pair_truth import pair_truth
@@ -45,19 +45,26 @@ def truth_from_bag(path: Path, topic: str, vocabulary: Vocabulary) -> Truth:
     with one stamp the later one counts where it knows.
 
     Raises:
-        BagError: The bag cannot be read, or the topic is missing or of another type.
+        BagError: The bag cannot be read, or the topic is missing or of another type. Of a bag
+            that is damaged further on, what comes before is returned, and noted.
     """
-    vocabulary = _Noting.of(vocabulary)
-    names, rows = vocabulary.names, {}
+    noting = _Noting.of(vocabulary)
+    rows: dict[int, np.ndarray] = {}
+    broken = ()
     with BagSource(path) as bag:
         bag.topic(topic, ENTITIES)
-        for record in bag.messages([topic]):
-            message = bag.deserialize(record.data, ENTITIES)
-            stamp = message.header.stamp.sec * _SECOND + message.header.stamp.nanosec
-            new = _array_row(message, vocabulary)
-            old = rows.get(stamp)
-            rows[stamp] = new if old is None else np.where(new[0] == UNKNOWN, old, new)
-    return _truth(f"topic {topic}", names, rows, False, vocabulary.notes())
+        try:
+            for record in bag.messages([topic]):
+                message = bag.deserialize(record.data, ENTITIES)
+                stamp = message.header.stamp.sec * _SECOND + message.header.stamp.nanosec
+                new, old = _array_row(message, noting), rows.get(stamp)
+                rows[stamp] = new if old is None else np.where(new[0] == UNKNOWN, old, new)
+        except BagError as error:
+            if not rows:
+                raise
+            broken = (f"The ground truth ends at stamp {max(rows)}: {error}",)
+    notes = (*noting.notes(), *broken)
+    return _truth(f"topic {topic}", vocabulary.names, rows, False, notes)
 
 
 def truth_from_file(path: Path, vocabulary: Vocabulary) -> Truth:
