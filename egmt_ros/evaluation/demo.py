@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from egmt_ros.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from egmt_ros.evaluation.live.inputs import Inputs
     from egmt_ros.evaluation.live.result import SessionResult
+    from egmt_ros.evaluation.replay.inputs import Inputs
     from egmt_ros.evaluation.report.summary import Summary
 
 _MARKER = ".egmt_demo"  # in folders that a demo has made and may therefore empty
@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the demo; 0 if frames were fused and every one is accounted for, 1 otherwise."""
     from egmt_ros.evaluation.live.environment import require_ros
-    from egmt_ros.evaluation.live.inputs import find_inputs
     from egmt_ros.evaluation.live.session import SessionOptions, run_session
+    from egmt_ros.evaluation.replay.inputs import find_inputs
 
     positive = (args.rate, args.duration, 1.0 if args.pair_rate is None else args.pair_rate)
     if min(positive) <= 0 or args.loop < 1:
@@ -137,7 +137,7 @@ def _check_sources(args: argparse.Namespace) -> None:
                     f"{option} {path} lies in --out {args.out}, which is emptied before the demo "
                     "runs. Give another --out, or move it out of that folder first.")
     if args.bag is not None:
-        from egmt_ros.evaluation.live.inputs import find_inputs
+        from egmt_ros.evaluation.replay.inputs import find_inputs
 
         find_inputs(args.bag, args.thermal_topic, args.visible_topic)
     if args.data is not None:
@@ -200,7 +200,7 @@ def _node_parameters(args: argparse.Namespace, inputs: Inputs) -> dict[str, Any]
     parameters: dict[str, Any] = {
         "entities.publish_all": True, "entities.max_labels": 1024, "diagnostics.period": 0.5}
     if args.params is None:
-        from egmt_ros.evaluation.live.inputs import fitting_parameters
+        from egmt_ros.evaluation.replay.inputs import fitting_parameters
 
         parameters.update(fitting_parameters(inputs))
         if args.bag is None and args.data is None and args.thermal_rate < 30.0:

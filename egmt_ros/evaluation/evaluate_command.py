@@ -7,6 +7,7 @@ import argparse
 from egmt_ros.subcommands import add_subcommands, run_subcommand
 
 _WHAT = {
+    "bag": ("egmt_ros.evaluation.replay.bag_command", "fused images and labels of a bag"),
     "pairs": ("egmt_ros.evaluation.fusion.pairs_command", "fused images of registered pairs"),
     "labels": ("egmt_ros.evaluation.labels.labels_command", "entity labels of registered pairs"),
     "robustness": (

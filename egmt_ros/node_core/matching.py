@@ -1,9 +1,10 @@
-"""The matcher that needs no message_filters, for a set of sync.* parameters."""
+"""What the sync.* parameters make without ROS: a matcher, the watch for a missing camera."""
 
 from __future__ import annotations
 
 from egmt_ros.errors import ConfigError
 from egmt_ros.node_core.parameters import SyncParameters, nanoseconds
+from egmt_ros.pipeline.missing_camera import CameraWatch
 from egmt_ros.pipeline.pairing import NearestPairer
 
 
@@ -31,3 +32,11 @@ def nearest_pairer(sync: SyncParameters) -> NearestPairer:
     return NearestPairer(
         reuse_thermal=sync.reuse_thermal, max_waiting=sync.queue_size, **limits(sync)
     )
+
+
+def camera_watch(sync: SyncParameters, now: int) -> CameraWatch | None:
+    """The watch for a missing camera from `now` on, steady ns; None if nothing is passed through.
+    """
+    if sync.on_missing != "passthrough":
+        return None
+    return CameraWatch(nanoseconds(sync.missing_timeout), now)

@@ -168,13 +168,15 @@ class FrameProcessor:
         return dataclasses.replace(result, image=image, thermal=frame.reading, sources=sources)
 
     def sources(self, pair: Pair) -> Sources:
-        """What `process` would fuse, without fusing it; the thermal range goes on as with it.
+        """What `process` would fuse, without fusing it; what it remembers goes on as with it.
 
         Raises:
             PairRejected: As `process`.
         """
         frame, visible = self._read_thermal(pair.thermal), self._read_visible(pair.visible)
-        return _sources(frame, self._register(frame, visible))
+        registered = self._register(frame, visible)
+        self.size = self._fused = _size(registered.visible)
+        return _sources(frame, registered)
 
     def _register(self, frame: ThermalFrame, visible: Any) -> RegisteredPair:
         with _blamed_on(None):

@@ -44,6 +44,12 @@ class Ticket:
         self._best: Outcome | None = None
         self._reason = ""
 
+    @property
+    def outcome(self) -> tuple[Outcome, str] | None:
+        """What the frame was counted as, and the reason; None while somebody holds it."""
+        with self._account._lock:
+            return None if self._holders else (self._best, self._reason)
+
     def hold(self) -> None:
         """One holder more. Without effect once the frame is counted."""
         with self._account._lock:

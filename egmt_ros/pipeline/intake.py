@@ -127,8 +127,8 @@ class Intake:
         self._pairer, self._watch = pairer, watch
         self._last_stamp = self.missing = None
 
-    def receive(self, side: Side, stamp: int, message: Any, now: int) -> None:
-        """Take one message.
+    def receive(self, side: Side, stamp: int, message: Any, now: int) -> Ticket:
+        """Take one message; its ticket tells what becomes of it.
 
         Args:
             side: Its input.
@@ -139,7 +139,7 @@ class Intake:
         ticket = self._account.receive(side)
         if self._closed_as is not None:
             ticket.settle(self._closed_as)
-            return
+            return ticket
         try:
             view = self._wrap(message)
         except Exception as error:  # whatever a message holds, it must not stop the node
@@ -147,13 +147,14 @@ class Intake:
                 error = InputError(f"cannot read the image: {error!r}", "unreadable")
             self._account.reject(ticket, error.reason)
             self._on_reject(side, error)
-            return
+            return ticket
         frame = Frame(side, stamp, now, Received(ticket, message.header, view))
         self.skew.add(side, stamp, now)
         if self._watch is not None:
             self._watch.seen(side, now)
         self._hand_over(self._pairer.add(frame, now))
         self._pass_through(now)
+        return ticket
 
     def poll(self, now: int) -> None:
         """Release what has waited long enough (steady ns)."""

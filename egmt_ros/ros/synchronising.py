@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from egmt_ros.node_core.matching import limits, nearest_pairer
+from egmt_ros.node_core.matching import camera_watch, limits, nearest_pairer
 from egmt_ros.node_core.optional import has_message_filters
-from egmt_ros.node_core.parameters import SyncParameters, nanoseconds
+from egmt_ros.node_core.parameters import SyncParameters
 from egmt_ros.pipeline.intake import Pairer
 from egmt_ros.pipeline.missing_camera import CameraWatch
 
@@ -35,6 +35,4 @@ def uses_message_filters(sync: SyncParameters) -> bool:
 
 def make_watch(sync: SyncParameters) -> CameraWatch | None:
     """The watch for a missing camera, from now on; None if nothing is passed through."""
-    if sync.on_missing != "passthrough":
-        return None
-    return CameraWatch(nanoseconds(sync.missing_timeout), time.monotonic_ns())
+    return camera_watch(sync, time.monotonic_ns())

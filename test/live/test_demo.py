@@ -15,7 +15,7 @@ from egmt_ros.evaluation import demo
 from egmt_ros.evaluation.bags.bag_types import IMAGE, image_message
 from egmt_ros.evaluation.bags.bag_writer import BagWriter
 from egmt_ros.evaluation.live.environment import require_ros
-from egmt_ros.evaluation.live.inputs import find_inputs, fitting_parameters
+from egmt_ros.evaluation.replay.inputs import find_inputs, fitting_parameters
 
 START = 1_700_000_000_000_000_000
 

@@ -123,7 +123,7 @@ def score_all(
         EgmtError: A process was ended from outside.
     """
     if jobs == 1 or len(tasks) < 2:
-        with _one_thread():
+        with one_thread():
             yield from map(PairScorer(settings, engine).score, tasks)
         return
     executor = ProcessPoolExecutor(
@@ -160,7 +160,7 @@ def _score(task: PairTask) -> PairResult:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One thread of PyTorch and OpenCV, as in the workers: sums depend on how they are split."""
     before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from egmt_ros.errors import DataError
+from egmt_ros.pipeline.whole_files import write_whole
 
 RUN = "run.json"
 FORMAT = 1
@@ -64,9 +65,13 @@ class Run:
     notes: tuple[str, ...] = ()
 
     def save(self, folder: Path) -> None:
-        """Write run.json."""
+        """Write run.json, whole or not at all.
+
+        Raises:
+            DataError: It cannot be written.
+        """
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=2, allow_nan=False)
-        (folder / RUN).write_text(text + "\n", encoding="utf-8")
+        write_whole(folder / RUN, f"{text}\n".encode())
 
 
 def load_run(folder: Path) -> Run:

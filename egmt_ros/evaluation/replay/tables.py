@@ -73,10 +73,13 @@ class Table:
 
 
 def cell(value: float | int | str | None) -> str:
-    """What is written for a value: numbers to 6 significant digits, nothing for None and NaN."""
+    """What is written for a value: numbers to 9 significant digits, nothing for None and NaN.
+
+    As many tell each 32-bit float from the next: a score reaches its threshold here too.
+    """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 def is_key(column: str) -> bool:

@@ -1,0 +1,87 @@
+"""The folder of an evaluation: whether it may be written, and what an earlier one left."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from egmt_ros.errors import DataError
+from egmt_ros.evaluation.replay.result import OUTPUT_BAG
+from egmt_ros.evaluation.replay.run import RUN
+from egmt_ros.evaluation.replay.tables import FRAMES, SCORES, TIMING, TRUTH, UNUSED
+
+PROGRESS = "progress.csv"
+"""For each frame of a run that is not complete: messages of the bag so far, and their hash."""
+EARLIER = "earlier"
+"""Folder in it with what an interrupted run left, while it is gone on with."""
+
+TABLES = (FRAMES, SCORES, TRUTH, UNUSED, TIMING)
+MADE = (RUN, *TABLES, PROGRESS, "summary.json", "report.html")
+"""Files of an evaluation that a new one replaces."""
+
+
+def prepare_folder(out: Path, bag: Path, *, resume: bool, overwrite: bool) -> bool:
+    """See that the results can go into a folder, and make room for them.
+
+    Args:
+        out: The folder; made if need be.
+        bag: What is evaluated.
+        resume, overwrite: Whether to go on with, or to replace, an earlier evaluation.
+
+    Returns:
+        Whether there is an evaluation to go on with.
+
+    Raises:
+        DataError: It cannot be written, holds other things, or an evaluation that is neither to be
+            replaced nor gone on with.
+    """
+    _check_place(out, bag)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise DataError(
+            f"results cannot be written to {out} ({error.strerror}); give a folder with --out that"
+            " may be written"
+        ) from error
+    if (out / RUN).is_file():
+        if resume:
+            return True
+        if overwrite:
+            clear_folder(out)
+            return False
+        raise DataError(
+            f"{out} holds an evaluation already; give --overwrite to replace it, --resume to go on"
+            " with one that was interrupted, or another --out"
+        )
+    if any(out.iterdir()):
+        raise DataError(
+            f"{out} holds other things than an evaluation; expected a new or empty folder: give"
+            " another --out"
+        )
+    return False
+
+
+def clear_folder(out: Path) -> None:
+    """Remove an evaluation; other files in the folder stay."""
+    for name in MADE:
+        (out / name).unlink(missing_ok=True)
+    for name in (OUTPUT_BAG, EARLIER):
+        shutil.rmtree(out / name, ignore_errors=True)
+
+
+def _check_place(out: Path, bag: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise DataError(f"--out is {out}, which is a file; expected a folder")
+    place, source = out.resolve(), bag.resolve()
+    if source.is_dir() and (place == source or source in place.parents):
+        raise DataError(
+            f"--out is {out}, inside the bag {bag}; expected a folder elsewhere, so that the bag"
+            " stays as it is"
+        )
+    if place in source.parents and (out / RUN).is_file():
+        raise DataError(
+            f"the bag {bag} is part of the evaluation {out}; expected another folder with --out"
+        )
