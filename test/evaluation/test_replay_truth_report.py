@@ -208,6 +208,15 @@ def test_tables_of_different_replays_are_told(replay_folder, tmp_path):
         summarise(load_result(tmp_path / "b"))
 
 
+def test_a_replay_that_broke_off_is_read_as_far_as_all_tables_go(replay_folder, tmp_path):
+    replay_folder(tmp_path, 3, scores={"person": [0.9] * 3}, complete=False)
+    lines = (tmp_path / "scores.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "scores.csv").write_text("".join(lines[:-1]) + lines[-1][:4])
+    result = load_result(tmp_path)
+    assert len(result.frames) == len(result.scores) == len(result.timing) == 2
+    assert summarise(result).frames == 2
+
+
 def test_measures_equal_those_of_the_label_evaluation(scene_folder, tmp_path):
     result = load_result(scene_folder(tmp_path, frames=120))
     report = truth_report(result)

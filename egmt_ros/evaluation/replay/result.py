@@ -43,19 +43,24 @@ class Result:
 
 
 def load_result(folder: Path) -> Result:
-    """Read an evaluation.
+    """Read an evaluation; of one that broke off, the frames that all tables hold.
 
     Raises:
         DataError: The folder is no evaluation, or a file of it is damaged.
     """
     run = load_run(folder)
-    truth = folder / TRUTH
+    tables = {name: read_table(folder / name) for name in (FRAMES, SCORES, TIMING)}
+    if (folder / TRUTH).is_file():
+        tables[TRUTH] = read_table(folder / TRUTH)
+    if not run.complete:
+        rows = min(len(table) for table in tables.values())
+        tables = {name: table.first(rows) for name, table in tables.items()}
     return Result(
         folder,
         run,
-        read_table(folder / FRAMES),
-        read_table(folder / SCORES),
-        read_table(folder / TIMING),
-        read_table(truth) if truth.is_file() else None,
+        tables[FRAMES],
+        tables[SCORES],
+        tables[TIMING],
+        tables.get(TRUTH),
         read_unused(folder / UNUSED),
     )

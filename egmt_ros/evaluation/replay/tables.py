@@ -71,6 +71,11 @@ class Table:
     def __len__(self) -> int:
         return len(next(iter(self.keys.values()), ()))
 
+    def first(self, rows: int) -> Table:
+        """The first rows alone."""
+        keys = {name: column[:rows] for name, column in self.keys.items()}
+        return Table(keys, {name: column[:rows] for name, column in self.values.items()})
+
 
 def cell(value: float | int | str | None) -> str:
     """What is written for a value: numbers to 9 significant digits, nothing for None and NaN.

@@ -46,7 +46,8 @@ def write_truth(folder: Path, truth: Truth, frames: Table) -> tuple[str, ...]:
         What a reader should know: the notes of the truth, and how it was matched.
 
     Raises:
-        DataError: There are frames, but the truth is of none of them.
+        DataError: There are frames, but the truth is of none of them; or the file cannot be
+            written.
     """
     if truth.by_number:
         row, how = _equal(frames.keys["frame"], truth.keys), "by frame number"
@@ -62,7 +63,12 @@ def write_truth(folder: Path, truth: Truth, frames: Table) -> tuple[str, ...]:
         [int(number), int(stamp), *_cells(truth, int(at))]
         for number, stamp, at in zip(frames.keys["frame"], frames.keys["stamp"], row, strict=True)
     )
-    write_table(folder / TRUTH, columns, rows)
+    try:
+        write_table(folder / TRUTH, columns, rows)
+    except OSError as error:
+        raise DataError(
+            f"{folder / TRUTH} cannot be written ({error.strerror}); see whether the disk is full"
+        ) from error
     said = f"Ground truth: {truth.source}, of {matched} of {len(frames)} fused frames, {how}."
     return (said, *truth.notes)
 
