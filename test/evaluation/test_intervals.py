@@ -13,6 +13,7 @@ from egmt_ros.evaluation.replay.intervals import (
     block_counts,
     block_length,
     difference_interval,
+    function_interval,
     mean_interval,
     quantiles,
     statistic_interval,
@@ -193,3 +194,28 @@ def test_wrong_arguments_are_refused():
         mean_interval(np.zeros(9), resamples=0)
     with pytest.raises(InputError, match="blocks of 10 of 9"):
         mean_interval(np.zeros(9), block=10)
+
+
+def test_figure_of_means_is_that_of_the_counts():
+    shown = (autoregressive(0.9, 300, 6) > 0).astype(float)
+    found = shown * (np.random.default_rng(0).random(300) < 0.7)
+    columns = np.stack([found, shown], 1)
+
+    def by_counts(counts: np.ndarray) -> np.ndarray:
+        return (counts @ found) / (counts @ shown)
+
+    recall = function_interval(lambda m: m[:, 0] / m[:, 1], columns, block=9)
+    assert recall.mean == pytest.approx(found.sum() / shown.sum())
+    slow = statistic_interval(by_counts, found, block=9)
+    assert (recall.low, recall.high) == pytest.approx((slow.low, slow.high))
+
+
+def test_blocks_of_a_figure_of_means_are_those_of_what_moves_it():
+    scene = autoregressive(0.95, 500, 3)
+    shown = np.ones(500)
+    unrelated = np.random.default_rng(1).normal(size=500)
+    columns = np.stack([scene, scene + unrelated, shown], 1)
+    alone = function_interval(lambda m: m[:, 0] / m[:, 2], columns)
+    difference = function_interval(lambda m: (m[:, 1] - m[:, 0]) / m[:, 2], columns)
+    assert alone.block == block_length(scene) > 5
+    assert difference.block == block_length(unrelated) == 1
