@@ -26,6 +26,10 @@ _WHAT = {
         "egmt_ros.evaluation.registration.registration_command",
         "known warps found again, shifted mounts noticed",
     ),
+    "compare": (
+        "egmt_ros.evaluation.compare.compare_command",
+        "two evaluations of a bag: what is better, worse, or cannot be told",
+    ),
     "ablations": ("egmt_ros.evaluation.ablations_command", "what each idea of the network adds"),
     "folds": (
         "egmt_ros.evaluation.labels.folds_command",
