@@ -120,21 +120,26 @@ def replay_pictures() -> Callable[..., list[FramePictures]]:
     return make_pictures
 
 
-def _replay_folders() -> ModuleType:
-    path = Path(__file__).parent / "replay_folders.py"
-    spec = importlib.util.spec_from_file_location("replay_folders", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def scene_folder() -> Callable[..., Path]:
     """`make_scene_folder` of replay_folders.py: an evaluation of a made-up walk."""
-    return _replay_folders().make_scene_folder
+    return _neighbour("replay_folders").make_scene_folder
 
 
 @pytest.fixture(scope="session")
 def replay_folder() -> Callable[..., Result]:
     """`make_folder` of replay_folders.py: an evaluation of given columns."""
-    return _replay_folders().make_folder
+    return _neighbour("replay_folders").make_folder
+
+
+@pytest.fixture(scope="session")
+def made() -> ModuleType:
+    """The module bag_files.py: bags of every kind."""
+    return _neighbour("bag_files")
+
+
+def _neighbour(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

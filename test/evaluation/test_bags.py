@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -195,42 +194,6 @@ def test_missing_things_are_named(tmp_path, synth):
             bag.topic(VISIBLE_TOPIC, COMPRESSED_IMAGE)
         with pytest.raises(BagError, match="not a valid"):
             bag.deserialize(b"\x00\x01\x00\x00\x07", IMAGE)
-
-
-def test_missing_metadata(tmp_path, synth):
-    copy = tmp_path / "copy"
-    shutil.copytree(synth, copy)
-    (copy / "metadata.yaml").unlink()
-    with pytest.raises(BagError, match="no metadata.yaml.*reindex.*mcap"):
-        BagSource(copy)
-    with BagSource(next(copy.glob("*.mcap"))) as bag:  # the file alone can be read
-        assert bag.count == 69
-
-
-@pytest.mark.parametrize("keep", [0, 5, 0.3, 0.95, -5])
-def test_truncated_mcap(tmp_path, synth, keep):
-    copy = tmp_path / "copy"
-    shutil.copytree(synth, copy)
-    file = next(copy.glob("*.mcap"))
-    data = file.read_bytes()
-    end = int(len(data) * keep) if isinstance(keep, float) else keep
-    file.write_bytes(data[:end])
-    with pytest.raises(BagError, match="cannot be read.*damaged"):
-        BagSource(copy)
-
-
-def test_broken_chunk_and_broken_metadata(tmp_path, synth):
-    copy = tmp_path / "copy"
-    shutil.copytree(synth, copy)
-    file = next(copy.glob("*.mcap"))
-    data = bytearray(file.read_bytes())
-    data[len(data) // 3 : len(data) // 3 + 4000] = bytes(4000)
-    file.write_bytes(bytes(data))
-    with pytest.raises(BagError, match="damaged"), BagSource(copy) as bag:
-        list(bag)
-    (copy / "metadata.yaml").write_text("rosbag2_bagfile_information: [1, 2")
-    with pytest.raises(BagError, match="cannot be read"):
-        BagSource(copy)
 
 
 def make_images(path: Path, topics: dict[str, np.ndarray]) -> BagSource:

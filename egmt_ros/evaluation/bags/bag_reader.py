@@ -1,80 +1,104 @@
-"""Reading rosbag2 folders, with no ROS needed."""
+"""Reading bags of ROS 2 and ROS 1, with no ROS needed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+import heapq
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from egmt_ros.errors import BagError
+from egmt_ros.evaluation.bags.bag_folder import BagFile, read_folder
 from egmt_ros.evaluation.bags.bag_types import new_typestore, require_rosbags
+from egmt_ros.evaluation.bags.bounded import ZSTD_MAGIC, decompress
+from egmt_ros.evaluation.bags.compressed_storage import CompressedStorage
+from egmt_ros.evaluation.bags.mcap_records import MAGIC as MCAP_MAGIC
+from egmt_ros.evaluation.bags.mcap_storage import McapStorage
+from egmt_ros.evaluation.bags.ros1_storage import Ros1Storage
+from egmt_ros.evaluation.bags.sqlite_storage import SqliteStorage
+from egmt_ros.evaluation.bags.storage import BagRecord, BagTopic, Contents, Storage, merged
 
+__all__ = ["BagRecord", "BagSource", "BagTopic"]
 
-class BagRecord(NamedTuple):
-    """A message as it was read: topic, type, bag time (ns), CDR bytes."""
-
-    topic: str
-    msgtype: str
-    stamp: int
-    data: bytes
-
-
-@dataclass(frozen=True)
-class BagTopic:
-    """A topic of a bag.
-
-    Attributes:
-        latched: Recorded as transient local.
-        best_effort: Its publishers are.
-        qos: QoS (rosbags.interfaces.Qos) of each publisher; empty where the bag does not say.
-    """
-
-    name: str
-    msgtype: str
-    count: int
-    latched: bool = False
-    best_effort: bool = False
-    qos: tuple[Any, ...] = ()
+_KINDS: dict[str, tuple[str, bytes, Callable[[Path], Storage]]] = {
+    ".mcap": ("mcap", MCAP_MAGIC, McapStorage),
+    ".db3": ("sqlite3", b"SQLite format 3\0", SqliteStorage),
+    ".bag": ("ros1", b"#ROSBAG V2.0\n", Ros1Storage),
+}
+_PACKED = ".zstd"
+_STRANGERS = {
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "a gzip file",
+    b"\x89HDF": "an HDF5 file",
+    b"<": "a web page or XML file",
+    b"version https://git-lfs": "a pointer of Git LFS, whose file was not fetched",
+}
 
 
 class BagSource:
     """An existing bag, opened for reading; a context manager (or call ``close``).
 
+    A bag that is cut or damaged is read as far as it goes: ``messages`` yields all that can be
+    read and only then raises BagError, so that a caller may keep what it has. ``damage`` tells
+    before, where it shows when the bag is opened.
+
     Args:
-        path: A rosbag2 folder, or its .mcap or .db3 file.
+        path: A rosbag2 folder, or a .mcap or .db3 file of one (compressed too), or a ROS 1 .bag.
 
     Attributes:
         path: The bag.
         topics: Its topics, by name (BagTopic).
         start, end: Bag times in ns of the first and the last message; 0 in an empty bag.
         duration: end - start, ns.
-        count: Messages in all.
-        storage: "mcap" or "sqlite3".
+        count: Messages in all; of a cut bag those that can be read.
+        storage: "mcap", "sqlite3" or "ros1".
+        damage: What is wrong with the bag; None: nothing as far as is known.
 
     Raises:
-        BagError: The bag is missing, incomplete or damaged.
+        BagError: The bag is missing, or nothing of it can be read.
     """
 
     def __init__(self, path: str | Path) -> None:
         require_rosbags()
-        from rosbags.rosbag2 import Reader
-
         self.path = Path(path)
-        _check_exists(self.path)
-        try:
-            self._reader = Reader(self.path)
-            self._reader.open()
-        except Exception as error:  # rosbags raises many kinds on damaged files
-            raise _damaged(self.path, error) from error
+        files, contents = _files(self.path)
+        self._files: list[tuple[BagFile, Storage]] = []
+        self._unreadable: list[BagError] = []
         self._store: Any = None
-        self.topics = tuple(sorted(_topics(self._reader.connections), key=lambda t: t.name))
-        self.count = self._reader.message_count
-        self.start = self._reader.start_time if self.count else 0
-        self.end = self._reader.end_time - 1 if self.count else 0
+        self.storage = ""
+        packed = False
+        try:
+            for file in files:
+                packed = self._open(file, contents) or packed
+        except BaseException:
+            self.close()
+            raise
+        if not self._files:
+            raise self._unreadable[0]
+        whole = merged([storage.contents for _, storage in self._files])
+        if contents is not None and packed:
+            whole = contents
+        self.topics = whole.topics
+        self.start, self.end, self.count = whole.start, whole.end, whole.count
         self.duration = self.end - self.start
-        single = self.path.suffix if self.path.is_file() else ""
-        self.storage = "sqlite3" if single == ".db3" or _has(self.path, "*.db3*") else "mcap"
+        self.damage = str(self._unreadable[0]) if self._unreadable else whole.damage
+
+    def _open(self, file: BagFile, contents: Contents | None) -> bool:
+        """Open a file of the bag, if that can be; returns whether it is compressed as a whole."""
+        try:
+            name, packed, opener = _kind(file.path)
+            if packed:
+                known = contents and Contents()  # metadata.yaml has it of all files together
+                storage: Storage = CompressedStorage(file.path, known, opener)
+            else:
+                storage = opener(file.path)
+        except BagError as error:
+            self._unreadable.append(error)
+            return False
+        self.storage = self.storage or name
+        self._files.append((file, storage))
+        return packed
 
     def __enter__(self) -> BagSource:
         return self
@@ -84,11 +108,11 @@ class BagSource:
 
     def close(self) -> None:
         """Close the files; harmless when repeated."""
-        if self._reader.is_open:
-            self._reader.close()
+        for _, storage in self._files:
+            storage.close()
 
-    def topic(self, name: str, msgtype: str | None = None) -> BagTopic:
-        """The topic ``name``, which must be there and, if given, of type ``msgtype``.
+    def topic(self, name: str, msgtype: str | Collection[str] | None = None) -> BagTopic:
+        """The topic ``name``, which must be there and, if given, of (one of) type ``msgtype``.
 
         Raises:
             BagError: It is not; the message says what there is.
@@ -96,10 +120,11 @@ class BagSource:
         found = next((t for t in self.topics if t.name == name), None)
         if found is None:
             raise BagError(f"bag {self.path} has no topic {name}. It has: {self.listing()}.")
-        if msgtype is not None and found.msgtype != msgtype:
+        wanted = (msgtype,) if isinstance(msgtype, str) else msgtype
+        if wanted is not None and found.msgtype not in wanted:
             raise BagError(
-                f"topic {name} of bag {self.path} is {found.msgtype}; {msgtype} is needed. "
-                f"The bag has: {self.listing()}."
+                f"topic {name} of bag {self.path} is {found.msgtype}; {' or '.join(wanted)} is "
+                f"needed. The bag has: {self.listing()}."
             )
         return found
 
@@ -112,33 +137,58 @@ class BagSource:
         topics: Collection[str] | None = None,
         start: int | None = None,
         stop: int | None = None,
+        partial: bool = False,
     ) -> Iterator[BagRecord]:
         """Messages in the order of their bag times.
 
         Args:
             topics: Names; None: all.
             start, stop: Bag times in ns, start included, stop not.
+            partial: End quietly where the bag is damaged; ``damage`` then says how.
 
         Raises:
-            BagError: A topic is missing, or the file is damaged on the way.
+            BagError: A topic is missing; or, after everything that can be read, the bag is
+                damaged.
         """
         for name in topics or ():
             self.topic(name)
-        chosen = [
-            c for c in self._reader.connections if topics is None or c.topic in topics
-        ]
-        if not chosen:
-            return
-        try:
-            for connection, stamp, data in self._reader.messages(chosen, start, stop):
-                yield BagRecord(connection.topic, connection.msgtype, stamp, data)
-        except GeneratorExit:
-            raise
-        except Exception as error:
-            raise _damaged(self.path, error) from error
+        problems = list(self._unreadable)
+        for group in self._groups():
+            parts = [_noting(s.messages(topics, start, stop), problems) for s in group]
+            together = parts[0] if len(parts) == 1 else heapq.merge(*parts, key=_stamp)
+            for record in together:
+                if record.data.startswith(ZSTD_MAGIC):  # compressed message by message
+                    try:
+                        record = record._replace(data=decompress(record.data, "zstd"))
+                    except ValueError as error:
+                        problems.append(BagError(
+                            f"a message of topic {record.topic} of bag {self.path} cannot be read "
+                            f"({error}); record the bag again."
+                        ))  # fmt: skip
+                        continue
+                yield record
+        if problems:
+            self.damage = self.damage or str(problems[0])
+            if not partial:
+                raise problems[0]
 
     def __iter__(self) -> Iterator[BagRecord]:
         return self.messages()
+
+    def _groups(self) -> list[list[Storage]]:
+        """Files in the order of time; those of one group overlap."""
+        groups: list[list[Storage]] = []
+        last = None
+        timed = [(*_times(file, storage), storage) for file, storage in self._files]
+        if all(start is not None for start, _, _ in timed):
+            timed.sort(key=lambda t: t[0])
+        for start, end, storage in timed:
+            if groups and last is not None and start is not None and start <= last:
+                groups[-1].append(storage)
+            else:
+                groups.append([storage])
+            last = end if last is None or end is None else max(last, end)
+        return groups
 
     def deserialize(self, data: bytes, msgtype: str) -> Any:
         """The message object of CDR bytes; types that only the bag defines work too.
@@ -146,14 +196,14 @@ class BagSource:
         Raises:
             BagError: The type is unknown or the bytes do not fit it.
         """
-        store = self.types()
         try:
-            return store.deserialize_cdr(data, msgtype)
+            return self.types().deserialize_cdr(memoryview(data), msgtype)
         except KeyError as error:
             raise BagError(
-                f"message type {msgtype} is unknown and bag {self.path} has no definition of it."
+                f"message type {msgtype} is unknown and bag {self.path} has no definition of it "
+                "that can be read."
             ) from error
-        except Exception as error:
+        except Exception as error:  # rosbags raises many kinds on damaged messages
             raise BagError(
                 f"a message of bag {self.path} is not a valid {msgtype} ({error}); "
                 "record the bag again."
@@ -162,66 +212,87 @@ class BagSource:
     def types(self) -> Any:
         """The typestore of this bag: the known types and those that only the bag defines."""
         if self._store is None:
-            from rosbags.interfaces import MessageDefinitionFormat
-            from rosbags.typesys import get_types_from_msg
-
-            store = new_typestore()
-            for c in self._reader.connections:
-                unknown = c.msgtype not in store.fielddefs
-                if unknown and c.msgdef.format == MessageDefinitionFormat.MSG:
-                    found = get_types_from_msg(c.msgdef.data, c.msgtype)
-                    store.register({k: v for k, v in found.items() if k not in store.fielddefs})
-            self._store = store
+            self._store = new_typestore()
+            for name in {topic.msgtype for topic in self.topics}:
+                for _, storage in self._files:
+                    if name not in self._store.fielddefs:
+                        _register(self._store, storage, name)
         return self._store
 
 
-def _topics(connections: Iterable[Any]) -> list[BagTopic]:
-    from rosbags.interfaces import QosDurability, QosReliability
+def _register(store: Any, storage: Storage, msgtype: str) -> None:
+    """Add a type that the bag defines, and those that it is made of."""
+    from rosbags.typesys import get_types_from_idl, get_types_from_msg
 
-    merged: dict[str, BagTopic] = {}
-    for c in connections:
-        qos = c.ext.offered_qos_profiles
-        before = merged.get(c.topic)
-        every = (*before.qos, *qos) if before else tuple(qos)
-        merged[c.topic] = BagTopic(
-            name=c.topic,
-            msgtype=c.msgtype,
-            count=c.msgcount + (before.count if before else 0),
-            latched=any(q.durability == QosDurability.TRANSIENT_LOCAL for q in qos)
-            or bool(before and before.latched),
-            best_effort=bool(qos)
-            and all(q.reliability == QosReliability.BEST_EFFORT for q in qos),
-            qos=every,
-        )
-    return list(merged.values())
-
-
-def _has(path: Path, pattern: str) -> bool:
-    return path.is_dir() and any(path.glob(pattern))
-
-
-def _check_exists(path: Path) -> None:
-    if not path.exists():
-        raise BagError(f"there is no bag at {path}; give a rosbag2 folder (or a .mcap file).")
-    if path.is_file():
-        if path.suffix not in (".mcap", ".db3"):
-            raise BagError(
-                f"{path} is not a bag; give a rosbag2 folder, or a .mcap or .db3 file."
-            )
+    definition = storage.definitions().get(msgtype)
+    if definition is None:
         return
-    if not (path / "metadata.yaml").is_file():
-        inside = sorted(p.name for p in (*path.glob("*.mcap"), *path.glob("*.db3")))
-        remedy = (
-            f"run `ros2 bag reindex {path}`, or give the file itself: {path / inside[0]}"
-            if inside
-            else "give a rosbag2 folder"
+    types = {}
+    with suppress(Exception):  # of a damaged definition; the type then stays unknown
+        if definition.format == "msg":
+            types.update(get_types_from_msg(definition.text, msgtype))
+        else:
+            for part in definition.text.split("=" * 80 + "\n"):  # each with a line "IDL: name"
+                text = part.partition("\n")[2] if part.startswith("IDL: ") else part
+                if text.strip():
+                    types.update(get_types_from_idl(text))
+        store.register({k: v for k, v in types.items() if k not in store.fielddefs})
+
+
+def _times(file: BagFile, storage: Storage) -> tuple[int | None, int | None]:
+    if storage.contents.count:
+        return storage.contents.start, storage.contents.end
+    return file.start, file.end
+
+
+def _stamp(record: BagRecord) -> int:
+    return record.stamp
+
+
+def _noting(messages: Iterator[BagRecord], problems: list[BagError]) -> Iterator[BagRecord]:
+    """Messages up to a damage, which is noted."""
+    try:
+        yield from messages
+    except BagError as error:
+        problems.append(error)
+
+
+def _files(path: Path) -> tuple[tuple[BagFile, ...], Contents | None]:
+    if not path.exists():
+        raise BagError(
+            f"there is no bag at {path}; give a rosbag2 folder, a .mcap or .db3 file, or a ROS 1 "
+            ".bag."
         )
-        raise BagError(f"bag {path} has no metadata.yaml; {remedy}.")
+    if path.is_dir():
+        folder = read_folder(path)
+        return folder.files, folder.contents
+    return (BagFile(path),), None
 
 
-def _damaged(path: Path, error: Exception) -> BagError:
-    return BagError(
-        f"bag {path} cannot be read: {str(error).rstrip('.') or type(error).__name__}. It is "
-        "incomplete or damaged (was its recording interrupted?); run `ros2 bag reindex` or "
-        "`mcap recover` on it, or record it again."
-    )
+def _kind(path: Path) -> tuple[str, bool, Callable[[Path], Storage]]:
+    """Name of a file's storage, whether it is compressed as a whole, and what opens it."""
+    packed = path.suffix == _PACKED
+    suffix = path.with_suffix("").suffix if packed else path.suffix
+    if not path.is_file() or suffix not in _KINDS:
+        raise BagError(
+            f"{path} is not a bag; give a rosbag2 folder, a .mcap or .db3 file, or a ROS 1 .bag."
+        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+    except OSError as error:
+        raise BagError(
+            f"bag file {path} cannot be opened: {error.strerror or error}. Check that you may "
+            f"read it (`ls -l {path}`)."
+        ) from error
+    name, magic, opener = _KINDS[suffix]
+    if packed:
+        magic = ZSTD_MAGIC
+    if not head.startswith(magic):
+        looks = next((what for m, what in _STRANGERS.items() if head.startswith(m)), None)
+        found = f"is {looks}" if looks else "is empty" if not head else f"begins with {head[:8]!r}"
+        raise BagError(
+            f"{path} cannot be read: it {found}; a {path.suffix} file begins with {magic!r}. It is "
+            "no bag, or damaged."
+        )
+    return name, packed, opener
