@@ -23,6 +23,7 @@ from egmt_ros.evaluation.compare.figures import (
     Draws,
     Measured,
 )
+from egmt_ros.evaluation.compare.live_figures import independent
 from egmt_ros.evaluation.compare.markdown import markdown
 from egmt_ros.evaluation.compare.matching import match
 from egmt_ros.evaluation.compare.onsets import onsets_of
@@ -329,3 +330,33 @@ def test_verdict_follows_direction_and_interval(
     figure = Compared("x", "x", direction, Measured(1.0, 1.2, Interval(0.2, *interval, 9), exact))
     assert figure.verdict == verdict
     assert figure.percent == pytest.approx(20.0)
+
+
+def live(result: Result, cores: float, highest: float | None) -> Result:
+    wobble = np.random.default_rng(int(cores * 100)).normal(0, 0.02, 60)
+    over_time = [(float(i), cores + wobble[i], 400.0 + wobble[i]) for i in range(60)]
+    facts = {"process": {"over_time": over_time, "slope_mib_per_min": 0.1},
+             "highest_rate_hz": highest, "rates_hz": {"fused": 29.5}}  # fmt: skip
+    return changed(result, kind="live", live=facts)
+
+
+def test_live_replays_are_compared_in_what_they_take(folders: dict[str, Result]):
+    found = by_name(compared(live(folders["a"], 0.5, 40.0), live(folders["b"], 0.8, None)))
+    cores = found["cpu_cores"]
+    assert cores.verdict == WORSE and cores.difference == pytest.approx(0.3, abs=0.02)
+    assert cores.measured.difference.low > 0.25
+    assert found["memory_mib"].verdict == UNCLEAR
+    assert found["fused_hz"].verdict == UNCLEAR and found["fused_hz"].difference == 0
+    assert found["highest_rate_hz"].measured.reason == "one of the live replays did not measure it"
+    assert found["timing.fuse_ms.p50"].verdict == WORSE
+    offline = by_name(compared(folders["a"], live(folders["b"], 0.5, 40.0)))
+    assert "A offline" in offline["cpu_cores"].measured.reason
+
+
+def test_interval_of_independent_series_holds_the_difference():
+    held = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        found = independent(rng.normal(0, 1, 50), rng.normal(0.5, 2, 70), Draws(300, 0))
+        held += found.difference.low <= 0.5 <= found.difference.high
+    assert 53 <= held < 60

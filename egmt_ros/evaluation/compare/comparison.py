@@ -15,6 +15,7 @@ from egmt_ros.evaluation.compare.frame_figures import frame_figures
 from egmt_ros.evaluation.compare.fusion_figures import fusion_figures
 from egmt_ros.evaluation.compare.gates import Gate, Outcome, judge
 from egmt_ros.evaluation.compare.label_figures import label_figures
+from egmt_ros.evaluation.compare.live_figures import live_figures
 from egmt_ros.evaluation.compare.matching import Pair
 from egmt_ros.evaluation.compare.speed_figures import speed_figures
 from egmt_ros.evaluation.compare.truth_figures import truth_figures
@@ -103,6 +104,7 @@ def figures_of(pair: Pair) -> tuple[list[Figure], list[str]]:
         *label_figures(pair),
         *frame_figures(pair),
         *speed_figures(pair),
+        *live_figures(pair),
     ]
     return figures, notes
 
