@@ -75,4 +75,6 @@ def shifted_threshold(threshold: float, shift: float, floor: float) -> float:
     if shift == 0.0:
         return threshold
     shifted = probability(log_odds(threshold) + shift)
-    return max(shifted, min(floor, threshold))
+    if shift > 0.0:  # there and back, rounding may take more than a tiny shift adds
+        return max(shifted, threshold)
+    return max(min(shifted, threshold), min(floor, threshold))

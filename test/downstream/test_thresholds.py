@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from egmt_ros.downstream.settings import ShiftSettings
@@ -48,6 +48,10 @@ def test_by_default_no_threshold_rises_and_only_what_is_present_lowers_one(
         assert new == threshold
 
 
+# Log odds there and back take an ulp, more than this shift adds.
+@example(
+    threshold=0.1875, rate=0.5, low=0.0, high=1.0, weight=1.0, lowering=0.0, raising=1e-60, floor=0.0
+)  # fmt: skip
 @given(
     threshold=inside, rate=inside, low=scores, high=scores, weight=st.floats(0.0, 1.0),
     lowering=st.floats(0.0, 10.0), raising=st.floats(0.0, 10.0), floor=scores,
