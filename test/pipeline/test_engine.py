@@ -83,10 +83,17 @@ def test_the_same_pair_gives_the_same_result(engine: FusionEngine) -> None:
     assert first.scores == again.scores
 
 
+@pytest.fixture(scope="module")
+def on_torch() -> FusionEngine:
+    """Prepares nothing for an image size."""
+    return FusionEngine.load(device="cpu", runtime="torch")
+
+
+# That OpenVINO gives the same at sizes of all kinds is in test_runtime.py.
 @pytest.mark.parametrize("size", [(64, 64), (65, 131), (97, 64), (480, 640), (270, 483)])
-def test_sizes(engine: FusionEngine, size: tuple[int, int]) -> None:
+def test_sizes(on_torch: FusionEngine, size: tuple[int, int]) -> None:
     thermal, visible = street(480, 640)
-    result = engine.fuse(thermal[: size[0], : size[1]], visible[: size[0], : size[1]])
+    result = on_torch.fuse(thermal[: size[0], : size[1]], visible[: size[0], : size[1]])
     assert result.image.shape == (*size, 3)
     rows, cols = result.attention.shape[1:]
     assert rows * result.attention_cell >= size[0] and cols * result.attention_cell >= size[1]
@@ -208,7 +215,7 @@ def test_fusing_needs_no_transformers_and_no_rclpy(tmp_path: Path) -> None:
         "import sys; sys.modules['transformers'] = None; sys.modules['rclpy'] = None\n"
         "import numpy as np\n"
         "from egmt_ros.pipeline import FusionEngine\n"
-        "engine = FusionEngine.load(device='cpu')\n"
+        "engine = FusionEngine.load(device='cpu', runtime='torch')\n"
         "result = engine.fuse(np.zeros((64, 80), np.uint8), np.zeros((64, 80, 3), np.uint8))\n"
         "assert result.image.shape == (64, 80, 3) and len(result.scores) >= 20\n"
     )

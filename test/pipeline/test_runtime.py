@@ -66,8 +66,9 @@ def on_openvino() -> Runtime:
 # Equality -----------------------------------------------------------------------------------------
 
 
+# Four sizes are kept for all engines of the same weights: the last of these serve the tests below.
 @needs_openvino
-@pytest.mark.parametrize("size", [(64, 64), (65, 71), (240, 320), (721, 1100)])
+@pytest.mark.parametrize("size", [(721, 1100), (240, 320), (64, 64), (65, 71)])
 def test_openvino_agrees_with_torch(
     on_torch: Runtime, on_openvino: Runtime, size: tuple[int, int]
 ) -> None:
@@ -98,10 +99,10 @@ def test_entity_weights_are_an_input_and_need_no_preparation() -> None:
     """After the first pair nothing is compiled, and the weights reach the network."""
     announced: list[str] = []
     engines = [runtime(name, announce=announced.append) for name in ("torch", "openvino")]
-    images = pair(96, 96)
+    images = pair(64, 80)
     plain = engines[1].run(*images, FULL)
     count = len(announced)
-    assert count == 2 and "96x96" in announced[0]
+    assert count == 2 and "80x64" in announced[0]
     weights = np.zeros(len(plain.scores), np.float32)
     expected, found = (engine.run(*images, FULL, weights) for engine in engines)
     assert_alike(found, expected)
@@ -122,7 +123,7 @@ def test_entity_weights_that_mean_nothing(weights: np.ndarray) -> None:
 
 
 def test_strided_images_are_taken_as_they_look(on_torch: Runtime) -> None:
-    thermal, ycrcb = pair(80, 96)
+    thermal, ycrcb = pair(64, 80)
     for engine in (on_torch, *([runtime("openvino")] if openvino_is_there() else [])):
         expected = engine.run(np.ascontiguousarray(thermal[:, ::-1]), ycrcb[::-1].copy(), FULL)
         found = engine.run(thermal[:, ::-1], ycrcb[::-1], FULL)
@@ -160,10 +161,10 @@ def test_bfloat16_is_close_and_float32_the_default(name: str) -> None:
 def test_a_stream_may_change_its_size(on_torch: Runtime) -> None:
     announced: list[str] = []
     engine = runtime("openvino", announce=announced.append)
-    for size in ((64, 64), (65, 80), (64, 64), (65, 80), (80, 65)):
+    for size in ((64, 64), (65, 71), (64, 64), (65, 71), (64, 80)):
         assert_alike(engine.run(*pair(*size), FULL), on_torch.run(*pair(*size), FULL))
     assert [line for line in announced if line.startswith("preparing")] == [
-        f"preparing the network for images of {size} ..." for size in ("64x64", "80x65", "65x80")
+        f"preparing the network for images of {size} ..." for size in ("64x64", "71x65", "80x64")
     ]
 
 
@@ -227,7 +228,7 @@ def test_auto_takes_openvino_on_the_cpu_and_the_engine_says_so(
 @pytest.mark.parametrize("name", ["torch", pytest.param("openvino", marks=needs_openvino)])
 def test_two_engines_in_threads_of_their_own(name: str) -> None:
     """As in a process with two nodes: made in one thread, used in another, both at once."""
-    images = {size: pair(*size) for size in ((64, 80), (96, 64))}
+    images = {size: pair(*size) for size in ((64, 80), (64, 64))}
     engines = {size: FusionEngine.load(device="cpu", runtime=name) for size in images}
     expected = {size: engines[size].fuse(*images[size]).image for size in images}
     wrong: list[object] = []
