@@ -50,7 +50,8 @@ def test_by_default_no_threshold_rises_and_only_what_is_present_lowers_one(
 
 # Log odds there and back take an ulp, more than this shift adds.
 @example(
-    threshold=0.1875, rate=0.5, low=0.0, high=1.0, weight=1.0, lowering=0.0, raising=1e-60, floor=0.0
+    threshold=0.1875, rate=0.5, low=0.0, high=1.0, weight=1.0,
+    lowering=0.0, raising=1e-60, floor=0.0,
 )  # fmt: skip
 @given(
     threshold=inside, rate=inside, low=scores, high=scores, weight=st.floats(0.0, 1.0),
@@ -65,7 +66,7 @@ def test_a_higher_score_never_gives_a_higher_threshold(
         shifted_threshold(threshold, threshold_shift(s, True, rate, settings), floor)
         for s in (low, high)
     )
-    rounding = 1e-12  # of the way over log odds, which a shift of exactly 0 does not take
+    rounding = 1e-12  # of log odds that differ in their last bits
     assert 0.0 < second <= first + rounding <= 1.0 + rounding
 
 

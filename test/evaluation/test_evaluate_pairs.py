@@ -14,12 +14,15 @@ import torch
 
 from egmt_ros.cli import main
 from egmt_ros.errors import CheckpointError
+from egmt_ros.evaluation.fusion.classical import mean
+from egmt_ros.evaluation.fusion.metrics import edge_preservation, vif
 from egmt_ros.evaluation.fusion.pair_metrics import COLUMNS
+from egmt_ros.evaluation.fusion.pair_worker import _one_thread
 from egmt_ros.evaluation.fusion.pairs import evaluate_pairs
 from egmt_ros.evaluation.fusion.pairs_report import markdown, summarize
 from egmt_ros.evaluation.labels.label_metrics import average_precision
 from egmt_ros.pipeline.engine import FusionEngine
-from egmt_ros.pipeline.image_files import read_thermal, read_visible
+from egmt_ros.pipeline.image_files import match_pairs, read_thermal, read_visible, to_grey
 
 
 def test_average_precision_by_hand() -> None:
@@ -213,8 +216,19 @@ SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 def test_default_weights_beside_seafusion(name: str) -> None:
     if not (SHARED_DATA / name / "test").is_dir():
         pytest.skip("../shared is not here")
-    evaluation = evaluate_pairs(SHARED_DATA / name, "test", ["ours", "mean"], device="cpu")
-    fusion = summarize(evaluation, resamples=1)["fusion"][name]
-    ours, average = fusion["ours"], fusion["mean"]
-    for metric, least in zip(("vif", "qabf"), SEAFUSION[name], strict=True):
-        assert ours[metric] >= least and ours[metric] > average[metric], metric
+    engine = FusionEngine.load(None, "cpu", runtime="torch")
+    folder, scores = SHARED_DATA / name / "test", []
+    with _one_thread():
+        for _, thermal_path, visible_path in match_pairs(folder / "ir", folder / "vi"):
+            thermal, visible = read_thermal(thermal_path), read_visible(visible_path)
+            grey = to_grey(visible)
+            fused = to_grey(engine.fuse(thermal, visible).image), mean(thermal, grey)
+            scores.append([vif_and_qabf(thermal, grey, image) for image in fused])
+    ours, average = np.mean(scores, 0)
+    assert (ours >= SEAFUSION[name]).all() and (ours > average).all(), (ours, average)
+
+
+def vif_and_qabf(*images: np.ndarray) -> tuple[float, float]:
+    """These two alone, of thermal, visible and fused luminance: half the time of them all."""
+    a, b, fused = (torch.from_numpy(image).float()[None, None] for image in images)
+    return float(vif(a, fused) + vif(b, fused)), float(edge_preservation(a, b, fused).qabf)

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from egmt_ros.evaluation.emphasis.emphasis import evaluate_emphasis
     from egmt_ros.evaluation.emphasis.emphasis_report import as_json, markdown
     from egmt_ros.evaluation.emphasis.emphasis_sheet import emphasis_sheet
-    from egmt_ros.evaluation.report.drawing import write_picture
+    from egmt_ros.evaluation.report.drawing import check_picture_path, write_picture
     from egmt_ros.pipeline.engine import FusionEngine
     from egmt_ros.resources import config_path
     from egmt_ros.training.config import load_training_config
@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("give --data to measure, --picture to draw, or both")
     if args.out and not args.out.parent.is_dir():
         raise ConfigError(f"--out is {args.out}; expected a file in a folder that exists")
+    if args.picture:
+        check_picture_path(args.picture)
     engine = FusionEngine.load(args.weights, args.device)
     if args.picture:
         write_picture(args.picture, emphasis_sheet(engine))

@@ -15,6 +15,8 @@ from egmt_ros.pipeline.whole_files import write_image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
 FOREIGN = (200, 200, 210)  # RGB of an entity that is not in the vocabulary
 
 
@@ -112,7 +114,23 @@ def write_picture(path: Path, image: np.ndarray) -> None:
     try:
         write_image(path, image, [cv2.IMWRITE_JPEG_QUALITY, 80])
     except DataError as error:
-        raise ConfigError(
-            f"picture {path} cannot be written; give a .png or .jpg in a folder that exists and has"
-            f" room ({error})"
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def check_picture_path(path: Path) -> None:
+    """Notice before the picture is made what can be noticed then.
+
+    Raises:
+        ConfigError: The suffix is none of a picture, or there is no such folder.
+    """
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise _unwritable(path, f"the suffix is {path.suffix!r}")
+    if not path.parent.is_dir():
+        raise _unwritable(path, "there is no such folder")
+
+
+def _unwritable(path: Path, reason: object) -> ConfigError:
+    return ConfigError(
+        f"picture {path} cannot be written; give a .png or .jpg in a folder that exists and has"
+        f" room ({reason})"
+    )

@@ -24,10 +24,11 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: `--out` cannot be written.
     """
-    from egmt_ros.evaluation.report.drawing import write_picture
+    from egmt_ros.evaluation.report.drawing import check_picture_path, write_picture
     from egmt_ros.evaluation.robustness.fault_sheet import fault_sheet
     from egmt_ros.pipeline.engine import FusionEngine
 
+    check_picture_path(args.out)
     engine = FusionEngine.load(args.weights, args.device)
     write_picture(args.out, fault_sheet(engine, args.time_of_day))
     return 0
