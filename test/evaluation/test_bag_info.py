@@ -24,7 +24,6 @@ from egmt_ros.evaluation.bags.bag_writer import BagWriter
 from egmt_ros.evaluation.bags.truth_messages import (
     TRUTH_TOPIC,
     TruthLabel,
-    find_truth_topic,
     truth_message,
 )
 
@@ -91,22 +90,22 @@ def test_what_odd_images_tell(tmp_path: Path) -> None:
     assert (visible.frames, visible.unreadable, visible.interval_ms) == (3, 2, None)
 
 
-def test_the_truth_is_known_by_its_name_or_by_what_it_calls_itself(tmp_path: Path) -> None:
-    label = TruthLabel(0, "person", True)
+def test_what_would_be_taken_for_the_truth(tmp_path: Path) -> None:
+    message = truth_message([TruthLabel(0, "person", True)], START, "camera", (64, 48))
     for name, topics, expected in (
-        ("a", {"/fusion/output": "egmt@1", TRUTH_TOPIC: "x"}, TRUTH_TOPIC),
-        ("b", {"/fusion/output": "egmt@1", "/my_truth": "x"}, "/my_truth"),
-        ("c", {"/fusion/output": "egmt@1", "/labels": "ground_truth_partial"}, "/labels"),
-        ("d", {"/fusion/output": "egmt@1"}, None),
-        ("e", {"/one/truth": "x", "/other/truth": "x"}, None),
+        ("a", ("/fusion/output", "/other_truth", TRUTH_TOPIC), TRUTH_TOPIC),
+        ("b", ("/fusion/output", "/my_truth"), "/my_truth"),
+        ("c", ("/fusion/output",), None),
+        ("d", ("/one/truth", "/other/truth"), None),
     ):
         with BagWriter(tmp_path / name) as writer:
-            for topic, model_id in topics.items():
+            for topic in topics:
                 writer.add_topic(topic, ENTITIES)
-                message = truth_message([label], START, "camera", (64, 48), model_id)
                 writer.write(topic, START, message)
         with BagSource(tmp_path / name) as bag:
-            assert find_truth_topic(bag) == expected
+            facts = bag_facts(bag)
+        assert facts.truth == expected
+        assert ("several topics that may be the ground truth" in facts.unclear) == (name == "d")
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +114,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     said = capsys.readouterr().out
     assert "best effort" in said and "mono8 64x48 (all 20 messages looked at)" in said
     assert "95.0% of the thermal frames have a visible one within 50 ms" in said
-    assert f"thermal: {THERMAL}   visible: {VISIBLE}" in said and "ground truth: none" in said
+    assert f"thermal: {THERMAL}   visible: {VISIBLE}   ground truth: none" in said
     assert main(["bag", "info", bag, "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
     first = content["topics"][0]
@@ -135,7 +134,7 @@ def test_a_bag_without_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         writer.write("/text", START, typestore().types["std_msgs/msg/String"]("hello"))
     assert main(["bag", "info", str(tmp_path / "bag")]) == 0
     said = capsys.readouterr().out
-    assert "latched" in said and "no clear thermal and visible image topic" in said
+    assert "latched" in said and "not clear: bag" in said and "thermal: none" in said
 
 
 def test_what_is_left_of_a_damaged_bag(

@@ -1,4 +1,4 @@
-"""`egmt bag synth | from-pairs | cut | info`: make bags and look at them."""
+"""`egmt bag synth | from-pairs | cut | info | export`: make bags and look at them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ _WHAT = {
     "from-pairs": ("egmt_ros.evaluation.bags.pairs_bag", "turn a folder of image pairs into a bag"),
     "cut": ("egmt_ros.evaluation.bags.cut_bag", "make a bag of a part of one"),
     "info": ("egmt_ros.evaluation.bags.info_command", "say what is in a bag"),
+    "export": (
+        "egmt_ros.evaluation.bags.export_pairs",
+        "write the pairs of a bag as images to annotate",
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from egmt_ros.errors import BagError, InputError
 from egmt_ros.evaluation.bags.bag_reader import BagRecord, BagSource, BagTopic
 from egmt_ros.evaluation.bags.bag_topics import find_image_topics
 from egmt_ros.evaluation.bags.bag_types import COMPRESSED_IMAGE, IMAGE
-from egmt_ros.evaluation.bags.truth_messages import find_truth_topic
+from egmt_ros.evaluation.replay.truth_of_replay import truth_topic
 from egmt_ros.pipeline.compressed import announced_size
 
 PARTNER_WITHIN = 50_000_000
@@ -91,7 +91,7 @@ class BagFacts:
         topics: Of the bag.
         images: Image topic -> what its messages tell.
         thermal, visible, truth: The topics that an evaluation would take; None: not clear.
-        unclear: Why thermal and visible are not clear; "" if they are.
+        unclear: Why one of them is not clear; "" if they are.
         paired: Share of the thermal frames with a visible one within PARTNER_WITHIN, 0..1.
         damage: Why the bag could not be read to its end; "" if it could.
     """
@@ -198,18 +198,18 @@ def bag_facts(bag: BagSource, progress: bool = False) -> BagFacts:
 
 
 def _roles(bag: BagSource) -> tuple[str | None, str | None, str | None, str]:
-    """Thermal, visible and truth topic, and why the first two are not clear."""
+    """Thermal, visible and truth topic, and why they are not clear."""
     thermal = visible = truth = None
-    unclear = ""
+    unclear = []
     try:
         thermal, visible = find_image_topics(bag)
     except BagError as error:
-        unclear = str(error)
+        unclear.append(str(error))
     try:
-        truth = find_truth_topic(bag)
-    except BagError:  # a damaged array is no truth that could be taken
-        truth = None
-    return thermal, visible, truth, unclear
+        truth = truth_topic(bag.path, None)
+    except BagError as error:
+        unclear.append(str(error))
+    return thermal, visible, truth, " ".join(unclear)
 
 
 def _paired(thermal: Sequence[int], visible: Sequence[int]) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 
 from egmt_ros.errors import BagError
 from egmt_ros.evaluation.bags.bag_types import qos_profile, require_rosbags, typestore
+from egmt_ros.evaluation.bags.whole_folder import whole_folder
 
 
 class BagMessage(NamedTuple):
@@ -167,8 +167,7 @@ def whole_bag(
 ) -> Iterator[BagWriter]:
     """A bag that is at its place whole or not at all; a context manager.
 
-    It is written in a hidden folder beside its place and moved there at the end; a bag that it
-    replaces is kept until then.
+    See whole_folder: a bag that it replaces is kept until it is whole.
 
     Args:
         path, storage, compress, overwrite: See BagWriter.
@@ -177,26 +176,12 @@ def whole_bag(
         BagError: As BagWriter; before anything is written where it can be known.
     """
     path = Path(path)
-    _check_free(path, overwrite)
-    place = path.resolve()
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-    except OSError as error:
-        raise BagError(
-            f"the bag {path} cannot be made: {error}. Give a folder that may be written."
-        ) from error
-    try:
-        # The files in it are named after its folder, which has its final name at once.
-        with BagWriter(beside / place.name, storage, compress, called=path) as writer:
-            yield writer
-        _check_free(path, overwrite)
-        try:
-            _move(beside / place.name, place, beside / "replaced")
-        except OSError as error:
-            raise BagError(f"the bag {path} cannot be put in its place: {error}.") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    # The files in a bag are named after its folder, which has its final name at once.
+    with (
+        whole_folder(path, "bag", BagError, lambda: _check_free(path, overwrite)) as place,
+        BagWriter(place, storage, compress, called=path) as writer,
+    ):
+        yield writer
 
 
 def write_bag(
@@ -257,16 +242,3 @@ def _check_free(path: Path, overwrite: bool) -> None:
     raise BagError(
         f"{path} exists already and is {kind}; give another name, or remove it first."
     )
-
-
-def _move(made: Path, place: Path, replaced: Path) -> None:
-    """Move a bag to its place, and what is there away; if that fails, all is as before."""
-    occupied = place.exists()
-    if occupied:
-        place.rename(replaced)
-    try:
-        made.rename(place)
-    except OSError:
-        if occupied:
-            replaced.rename(place)
-        raise

@@ -79,11 +79,10 @@ def lines(facts: BagFacts) -> Iterator[str]:
     for name, images in facts.images.items():
         yield f"  {name}: {_formats(images)}"
         yield from (f"    {line}" for line in _times(images))
+    roles = {"thermal": facts.thermal, "visible": facts.visible, "ground truth": facts.truth}
+    yield "  " + "   ".join(f"{role}: {topic or 'none'}" for role, topic in roles.items())
     if facts.unclear:
-        yield f"  no clear thermal and visible image topic: {facts.unclear}"
-    else:
-        yield f"  thermal: {facts.thermal}   visible: {facts.visible}"
-    yield f"  ground truth: {facts.truth or 'none'}"
+        yield f"  not clear: {facts.unclear}"
     if facts.paired is not None:
         yield (
             f"  {facts.paired:.1%} of the thermal frames have a visible one within "

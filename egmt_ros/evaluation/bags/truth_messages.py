@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_types import (
     ENTITIES,
     ENTITY,
@@ -44,24 +43,6 @@ def thermal_share(thermal: bool, visible: bool) -> float:
     """1 for what only the thermal image shows, 0 for what only the visible one shows, 0.5 for what
     both show; NaN for what neither shows by itself."""
     return 0.5 if thermal and visible else float(thermal) if thermal or visible else math.nan
-
-
-def find_truth_topic(bag: BagSource) -> str | None:
-    """The topic of what is really there, if the bag has one: of EntityLabelArray, and named
-    TRUTH_TOPIC, or else the only one that has "truth" in its name or in its first model_id."""
-    arrays = [topic.name for topic in bag.topics if topic.msgtype == ENTITIES and topic.count]
-    if TRUTH_TOPIC in arrays:
-        return TRUTH_TOPIC
-    found = [name for name in arrays if "truth" in name.lower()]
-    if not found:
-        found = [name for name in arrays if _first_model(bag, name).startswith(WHOLE)]
-    return found[0] if len(found) == 1 else None
-
-
-def _first_model(bag: BagSource, topic: str) -> str:
-    for record in bag.messages([topic]):
-        return bag.deserialize(record.data, ENTITIES).model_id
-    return ""
 
 
 def truth_message(
