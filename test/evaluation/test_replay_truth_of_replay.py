@@ -11,6 +11,7 @@ from egmt_ros.errors import BagError, DataError
 from egmt_ros.evaluation.bags.bag_types import ENTITIES
 from egmt_ros.evaluation.bags.bag_writer import BagMessage, write_bag
 from egmt_ros.evaluation.bags.truth_messages import TRUTH_TOPIC, TruthLabel, truth_message
+from egmt_ros.evaluation.replay.console import lines
 from egmt_ros.evaluation.replay.request import ReplayRequest
 from egmt_ros.evaluation.replay.result import load_result
 from egmt_ros.evaluation.replay.run import load_run
@@ -89,3 +90,12 @@ def test_truth_of_another_time_is_a_problem_and_the_rest_is_kept(out, tmp_path):
     (problem,) = result.run.problems
     assert problem.startswith(f"ground truth: topic {TRUTH_TOPIC} is of no fused frame")
     assert not summarise(result).consistent
+
+
+def test_the_console_says_what_the_truth_says(scene_folder, tmp_path):
+    result = load_result(scene_folder(tmp_path, frames=60, skill=0.1))
+    said = "\n".join(lines(result, summarise(result)))
+    assert "against the ground truth of 60 of 60 frames, mean of the entities: ap 0." in said
+    assert "recall of what is shown by thermal only" in said
+    assert " of 3 that came into view were labelled, after" in said
+    assert "By VIFmin, Qmin, SSIMmin, CCmin" in said

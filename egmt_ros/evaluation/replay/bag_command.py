@@ -35,6 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score each so many-th fused frame (default: 1)",
     )  # fmt: skip
     what.add_argument("--no-metrics", action="store_true", help="fuse and record only")
+    truth = what.add_mutually_exclusive_group()
+    truth.add_argument(
+        "--truth-topic", metavar="T",
+        help="topic of what is really there; '' for none (default: found by type and name)",
+    )  # fmt: skip
+    truth.add_argument(
+        "--truth", type=Path, metavar="FILE",
+        help="what is really there, an annotation file keyed by stamp or frame number",
+    )  # fmt: skip
     how = parser.add_argument_group("how")
     how.add_argument(
         "--jobs", type=int, metavar="N",
@@ -63,9 +72,12 @@ def run(args: argparse.Namespace) -> int:
     from egmt_ros.evaluation.replay.console import print_result
     from egmt_ros.evaluation.replay.result import load_result
     from egmt_ros.evaluation.replay.summary import summarise
+    from egmt_ros.evaluation.replay.truth_of_replay import add_truth, check_truth
 
     asked = _request(args)
+    check_truth(asked)
     done = run_offline(asked)
+    add_truth(asked)
     result = load_result(asked.out)
     summary = summarise(result)
     summary.save(asked.out)
@@ -90,6 +102,8 @@ def _request(args: argparse.Namespace):
         methods=tuple(name.strip() for name in args.methods.split(",") if name.strip()),
         metrics=not args.no_metrics,
         metrics_every=args.metrics_every,
+        truth_topic=args.truth_topic,
+        truth_file=args.truth,
         jobs=len(os.sched_getaffinity(0)) if args.jobs is None else args.jobs,
         overwrite=args.overwrite,
         progress=not args.no_progress,

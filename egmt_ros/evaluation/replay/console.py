@@ -8,6 +8,7 @@ from egmt_ros.evaluation.replay.fusion_over_frames import MetricMean
 from egmt_ros.evaluation.replay.labels_over_time import EntityOverTime
 from egmt_ros.evaluation.replay.result import Result
 from egmt_ros.evaluation.replay.summary import Summary
+from egmt_ros.evaluation.replay.truth_figures import Figure, TruthReport
 
 SHOWN = ("vif", "qabf", "scd", "ssim", "mi")
 LABELS = 8
@@ -37,9 +38,12 @@ def lines(result: Result, summary: Summary) -> list[str]:
         found += ["", _row("method", SHOWN)]
         for method, metrics in summary.fusion.items():
             found.append(_row(method, [_mean(metrics.get(name)) for name in SHOWN]))
+        found += ["", *(answer.sentence for answer in summary.answers)]
     if summary.labels:
         found += ["", f"{'entity':<18}{'present':>9}{'switches/min':>14}"]
         found += [_label(entity) for entity in summary.labels[:LABELS]]
+    if summary.truth is not None:
+        found += ["", *_truth(summary.truth)]
     found += ["", *speed(result)]
     found += [f"note: {note}" for note in summary.notes]
     found += [f"problem: {problem}" for problem in summary.problems]
@@ -61,6 +65,28 @@ def speed(result: Result) -> list[str]:
     if seconds.get("metrics"):
         line += f"; metrics took {seconds['metrics']:.1f} s beside it"
     return [line]
+
+
+def _truth(truth: TruthReport) -> list[str]:
+    measures = ", ".join(f"{name} {_figure(figure)}" for name, figure in truth.macro.items())
+    shown = ", ".join(f"{way} {_figure(figure)}" for way, figure in truth.recall_shown.items())
+    delay, flicker = truth.delay, truth.flicker
+    return [
+        f"against the ground truth of {truth.frames_known} of {truth.frames} frames, mean of the"
+        f" entities: {measures}",
+        f"recall of what is shown by {shown}",
+        f"{delay.found} of {delay.onsets} that came into view were labelled, after"
+        f" {_figure(delay.median_s)} s in the median",
+        f"switches a minute and entity: {_figure(flicker.per_minute)}, in truth"
+        f" {_figure(flicker.truth_per_minute)}",
+    ]
+
+
+def _figure(figure: Figure) -> str:
+    if figure.value is None:
+        return "-"
+    bounds = "" if figure.low is None else f" ({figure.low:.2f}..{figure.high:.2f})"
+    return f"{figure.value:.2f}{bounds}"
 
 
 def _mean(metric: MetricMean | None) -> str:
