@@ -91,7 +91,7 @@ def test_what_odd_images_tell(tmp_path: Path) -> None:
 
 
 def test_what_would_be_taken_for_the_truth(tmp_path: Path) -> None:
-    message = truth_message([TruthLabel(0, "person", True)], START, "camera", (64, 48))
+    message = truth_message([TruthLabel(0, "person", True)], START, "camera", (64, 48), "m")
     for name, topics, expected in (
         ("a", ("/fusion/output", "/other_truth", TRUTH_TOPIC), TRUTH_TOPIC),
         ("b", ("/fusion/output", "/my_truth"), "/my_truth"),

@@ -17,7 +17,6 @@ from egmt_ros.errors import BagError
 from egmt_ros.evaluation.bags import bag_reader, bag_types
 from egmt_ros.evaluation.bags.bag_command import add_arguments, run
 from egmt_ros.evaluation.bags.bag_reader import BagSource
-from egmt_ros.evaluation.bags.bag_topics import find_image_topics
 from egmt_ros.evaluation.bags.bag_types import (
     COMPRESSED_IMAGE,
     ENTITIES,
@@ -194,42 +193,6 @@ def test_missing_things_are_named(tmp_path, synth):
             bag.topic(VISIBLE_TOPIC, COMPRESSED_IMAGE)
         with pytest.raises(BagError, match="not a valid"):
             bag.deserialize(b"\x00\x01\x00\x00\x07", IMAGE)
-
-
-def make_images(path: Path, topics: dict[str, np.ndarray]) -> BagSource:
-    images = {n: image_message(a, T0, "camera") for n, a in topics.items()}
-    write_bag(path, [BagMessage(n, IMAGE, T0, m) for n, m in images.items()])
-    return BagSource(path)
-
-
-GREY, COLOUR = np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("topics", "thermal", "visible"),
-    [
-        ({"/thermal/image_raw": GREY, "/visible/image_raw": COLOUR}, 0, 1),
-        ({"/camera/color/image_raw": COLOUR, "/flir_boson/image": GREY}, 1, 0),
-        ({"/front/image": COLOUR, "/lwir/image": GREY}, 1, 0),
-        ({"/left/image": COLOUR, "/right/image": GREY}, 1, 0),
-        ({"/ir/image": GREY, "/cam/image": GREY}, 0, 1),
-        ({"/ir/image": GREY, "/rgb/image": COLOUR, "/egmt/output/image": COLOUR}, 0, 1),
-    ],
-)
-def test_image_topics_are_found(tmp_path, topics, thermal, visible):
-    names = list(topics)
-    with make_images(tmp_path / "bag", topics) as bag:
-        assert find_image_topics(bag) == (names[thermal], names[visible])
-
-
-def test_unclear_image_topics_are_listed(tmp_path):
-    with make_images(tmp_path / "a", {"/a/image": COLOUR, "/b/image": COLOUR}) as bag:
-        with pytest.raises(BagError, match="thermal.*--thermal-topic.*/a/image"):
-            find_image_topics(bag)
-    three = {"/ir/image": GREY, "/rgb_left/image": COLOUR, "/rgb_right/image": COLOUR}
-    with make_images(tmp_path / "b", three) as bag:
-        with pytest.raises(BagError, match="several visible.*rgb_left.*--visible-topic"):
-            find_image_topics(bag)
 
 
 def test_synthetic_bag_holds_frames_and_truth(synth):

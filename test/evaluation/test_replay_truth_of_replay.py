@@ -40,7 +40,7 @@ def test_a_topic_is_found_and_written(out, tmp_path):
     add_truth(request)
     result = load_result(out)
     assert result.run.topics["truth"] == {
-        "name": "/my/Truth", "type": ENTITIES, "how": "found by type and name"
+        "name": "/my/Truth", "type": ENTITIES, "how": "found by name"
     }  # fmt: skip
     assert result.run.topics["thermal"]["name"] == "/thermal/image_raw"
     assert "of 1 of 3 fused frames" in result.run.notes[-1] and result.run.problems == ()
@@ -58,8 +58,8 @@ def test_labels_of_a_node_are_no_truth(out, tmp_path):
 
 def test_the_topic_that_is_asked_for_or_the_usual_one_is_taken(tmp_path):
     source = bag(tmp_path / "bag", "/a/truth", TRUTH_TOPIC)
-    assert truth_topic(source, None) == TRUTH_TOPIC
-    assert truth_topic(source, "/a/truth") == "/a/truth"
+    assert truth_topic(source, None).name == TRUTH_TOPIC
+    assert truth_topic(source, "/a/truth").name == "/a/truth"
     assert truth_topic(source, "") is None
     with pytest.raises(BagError, match="has no topic /gone"):
         truth_topic(source, "/gone")

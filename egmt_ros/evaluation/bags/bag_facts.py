@@ -12,9 +12,8 @@ import numpy as np
 
 from egmt_ros.errors import BagError, InputError
 from egmt_ros.evaluation.bags.bag_reader import BagRecord, BagSource, BagTopic
-from egmt_ros.evaluation.bags.bag_topics import find_image_topics
+from egmt_ros.evaluation.bags.bag_topics import find_image_topics, find_truth_topic
 from egmt_ros.evaluation.bags.bag_types import COMPRESSED_IMAGE, IMAGE
-from egmt_ros.evaluation.replay.truth_of_replay import truth_topic
 from egmt_ros.pipeline.compressed import announced_size
 
 PARTNER_WITHIN = 50_000_000
@@ -202,11 +201,12 @@ def _roles(bag: BagSource) -> tuple[str | None, str | None, str | None, str]:
     thermal = visible = truth = None
     unclear = []
     try:
-        thermal, visible = find_image_topics(bag)
+        thermal, visible = (topic.name for topic in find_image_topics(bag))
     except BagError as error:
         unclear.append(str(error))
     try:
-        truth = truth_topic(bag.path, None)
+        found = find_truth_topic(bag)
+        truth = found.name if found else None
     except BagError as error:
         unclear.append(str(error))
     return thermal, visible, truth, " ".join(unclear)

@@ -187,7 +187,7 @@ def run(args: argparse.Namespace) -> int:
         raise BagError("--frames and --start or --end are both given; expected one of the two")
     with BagSource(args.bag) as bag:
         if args.frames:
-            topic = args.visible_topic or find_image_topics(bag)[1]
+            topic = args.visible_topic or find_image_topics(bag).visible.name
             span = span_of_frames(bag, topic, args.frames)
         else:
             span = span_of_times(bag, args.start, args.end)

@@ -12,7 +12,7 @@ from typing import Any
 from egmt_ros.errors import BagError, InputError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_topics import find_image_topics
-from egmt_ros.evaluation.bags.bag_types import COMPRESSED_IMAGE, IMAGE
+from egmt_ros.evaluation.bags.bag_types import IMAGE
 from egmt_ros.node_core.parameters import SPECS
 from egmt_ros.pipeline.message_view import message_view
 
@@ -63,32 +63,14 @@ def find_inputs(bag: Path, thermal: str | None = None, visible: str | None = Non
             bag's topics.
     """
     with BagSource(bag) as source:
-        how = ["named" if topic else "found by type and name" for topic in (thermal, visible)]
-        if not (thermal and visible):
-            found = find_image_topics(source)
-            thermal, visible = thermal or found[0], visible or found[1]
-        types = [image_type(source, topic) for topic in (thermal, visible)]
+        found = find_image_topics(source, thermal, visible)
+        thermal, visible = (topic.name for topic in found)
         warm = next(_formats(source, thermal))
         seen = list(islice(_formats(source, visible), LOOKED_AT))
         vary = any((f.width, f.height) != (seen[0].width, seen[0].height) for f in seen)
+        types = (topic.msgtype for topic in found)
+        how = (topic.how for topic in found)
         return Inputs(thermal, visible, warm, seen[0], vary, *types, *how)
-
-
-def image_type(source: BagSource, topic: str) -> str:
-    """The type of an image topic, which has messages.
-
-    Raises:
-        BagError: There is no such topic, it is of another type, or it is empty.
-    """
-    found = source.topic(topic)
-    if found.msgtype not in (IMAGE, COMPRESSED_IMAGE):
-        raise BagError(
-            f"topic {topic} of bag {source.path} is {found.msgtype}; expected {IMAGE} or"
-            f" {COMPRESSED_IMAGE}. The bag has: {source.listing()}."
-        )
-    if not found.count:
-        raise BagError(f"Topic {topic} of bag {source.path} holds no message.")
-    return found.msgtype
 
 
 def _formats(source: BagSource, topic: str) -> Iterator[ImageFormat]:

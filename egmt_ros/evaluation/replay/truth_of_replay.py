@@ -8,8 +8,7 @@ from pathlib import Path
 from egmt_ros.entities.vocabulary import load_vocabulary
 from egmt_ros.errors import BagError, DataError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
-from egmt_ros.evaluation.bags.bag_types import ENTITIES
-from egmt_ros.evaluation.bags.truth_messages import TRUTH_TOPIC
+from egmt_ros.evaluation.bags.bag_topics import FoundTopic, find_truth_topic
 from egmt_ros.evaluation.replay.request import ReplayRequest
 from egmt_ros.evaluation.replay.run import load_run
 from egmt_ros.evaluation.replay.tables import FRAMES, TRUTH, read_table
@@ -36,36 +35,19 @@ def check_truth(request: ReplayRequest) -> None:
         truth_topic(request.bag, request.truth_topic)
 
 
-def truth_topic(bag: Path, asked: str | None) -> str | None:
+def truth_topic(bag: Path, asked: str | None) -> FoundTopic | None:
     """The topic of the ground truth; None where there is none.
 
     Args:
         bag: To look into.
-        asked: Its name; "": there is none; None: the topic of its type with messages and "truth"
-            in its name.
+        asked: See `find_truth_topic`.
 
     Raises:
         BagError: The bag cannot be read, the topic is missing or of another type, or several might
             be meant.
     """
-    if asked == "":
-        return None
     with BagSource(bag) as source:
-        if asked is not None:
-            return source.topic(asked, ENTITIES).name
-        names = [
-            topic.name
-            for topic in source.topics
-            if topic.msgtype == ENTITIES and topic.count and "truth" in topic.name.lower()
-        ]
-    if TRUTH_TOPIC in names or not names:
-        return TRUTH_TOPIC if names else None
-    if len(names) > 1:
-        raise BagError(
-            f"bag {bag} has several topics that may be the ground truth: {', '.join(names)}; name"
-            " one with --truth-topic, or give --truth-topic '' for none"
-        )
-    return names[0]
+        return find_truth_topic(source, asked)
 
 
 def add_truth(request: ReplayRequest) -> None:
@@ -87,9 +69,8 @@ def add_truth(request: ReplayRequest) -> None:
             topic = truth_topic(request.bag, request.truth_topic)
             if topic is None:
                 return
-            how = "named" if request.truth_topic else "found by type and name"
-            topics["truth"] = {"name": topic, "type": ENTITIES, "how": how}
-            truth = truth_from_bag(request.bag, topic, vocabulary)
+            topics["truth"] = {"name": topic.name, "type": topic.msgtype, "how": topic.how}
+            truth = truth_from_bag(request.bag, topic.name, vocabulary)
         notes = write_truth(request.out, truth, read_table(request.out / FRAMES))
     except (BagError, DataError) as error:
         replace(run, problems=(*run.problems, f"ground truth: {error}")).save(request.out)

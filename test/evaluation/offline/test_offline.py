@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -222,11 +223,10 @@ def test_folders_that_hold_other_things_are_left_alone(tmp_path, bags, evaluate)
     evaluate(bag, tmp_path / "out")
     with pytest.raises(DataError, match="--overwrite.*--resume"):
         evaluate(bag, tmp_path / "out")
+    inside = bags.make_bag(tmp_path / "out" / "in", bags.pairs(2))
     with pytest.raises(DataError, match="part of the evaluation"):
-        evaluate(
-            tmp_path / "out" / "bag", tmp_path / "out", overwrite=True,
-            thermal_topic=FUSED, visible_topic=FUSED,
-        )  # fmt: skip
+        evaluate(inside, tmp_path / "out", overwrite=True)
+    shutil.rmtree(inside)
     (tmp_path / "out" / "mine.txt").touch()
     evaluate(bag, tmp_path / "out", overwrite=True)
     assert (tmp_path / "out" / "mine.txt").exists()
