@@ -240,20 +240,21 @@ def block_counts(
 def _resampled_means(values: np.ndarray, block: int, resamples: int, seed: int) -> np.ndarray:
     """(resamples, K) means of (N, K) rows."""
     count, width = values.shape
+    if width > block:  # many short blocks: counting them is less work than adding each up
+        drawn = block_counts(count, block, resamples, seed)
+        return np.concatenate([counts @ values for counts in drawn]) / count
     around = np.concatenate([values, values[:block]])
     sums = np.concatenate([np.zeros((1, width)), around.cumsum(0)])
     rest = count - (count - 1) // block * block
     means = []
-    for starts in _starts(count, block, resamples, seed, width):
+    for starts in _starts(count, block, resamples, seed):
         ends = starts + block
         ends[:, -1] = starts[:, -1] + rest
         means.append((sums[ends] - sums[starts]).sum(1) / count)
     return np.concatenate(means)
 
 
-def _starts(
-    count: int, block: int, resamples: int, seed: int, width: int = 1
-) -> Iterator[np.ndarray]:
+def _starts(count: int, block: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """(b, blocks) first rows of the blocks of each resample, so many at a time as fit BUDGET."""
     if resamples < 1 or not 1 <= block <= count:
         raise InputError(
@@ -262,7 +263,7 @@ def _starts(
         )
     generator = np.random.default_rng(seed)
     blocks = -(-count // block)
-    step = max(1, BUDGET // (count * width))
+    step = max(1, BUDGET // count)
     for done in range(0, resamples, step):
         yield generator.integers(0, count, (min(step, resamples - done), blocks))
 
