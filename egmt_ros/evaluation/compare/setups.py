@@ -9,6 +9,8 @@ from egmt_ros.evaluation.compare.matching import Pair
 from egmt_ros.evaluation.replay.run import Run
 
 NOTHING = "-"
+_SOURCES = ("thermal.", "registration.", "input.")
+"""Parameters that change the images which are fused, and which the metrics are held against."""
 _EXECUTION = ("runtime", "device", "threads", "precision")
 
 
@@ -44,6 +46,16 @@ def warnings(pair: Pair) -> list[str]:
         found.append(
             "The two were not made from the same messages (the bags' hashes differ): frames are"
             " matched by stamp all the same, but a difference may come from the pictures."
+        )
+    prepared = [
+        name
+        for name in dict.fromkeys((*a.parameters, *b.parameters))
+        if name.startswith(_SOURCES) and a.parameters.get(name) != b.parameters.get(name)
+    ]
+    if prepared and a.methods and b.methods:
+        found.append(
+            f"Other {', '.join(prepared)}: the images differ before the fusion, and the metrics hold"
+            " each fused image against its own sources, so a difference may be that of the sources."
         )
     for label, run in (("A", a), ("B", b)):
         if not run.complete:
