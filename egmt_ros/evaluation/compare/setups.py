@@ -54,8 +54,9 @@ def warnings(pair: Pair) -> list[str]:
     ]
     if prepared and a.methods and b.methods:
         found.append(
-            f"Other {', '.join(prepared)}: the images differ before the fusion, and the metrics hold"
-            " each fused image against its own sources, so a difference may be that of the sources."
+            f"Other {', '.join(prepared)}: the images differ before the fusion, and the metrics"
+            " hold each fused image against its own sources: a difference may be that of the"
+            " sources."
         )
     for label, run in (("A", a), ("B", b)):
         if not run.complete:
