@@ -164,6 +164,9 @@ def test_sqlite_whose_journal_was_left(tmp_path, made):
     (tmp_path / "bag/bag.db3-wal").write_bytes(b"7\x7f\x06\x82" + bytes(200))
     stamps, error = read_partly(tmp_path / "bag")
     assert len(stamps) == 13 and "wal_checkpoint" in error
+    (tmp_path / "bag/bag.db3").write_bytes(b"SQLite format 3\0")  # all is in the journal
+    with pytest.raises(BagError, match="wal_checkpoint"):
+        BagSource(tmp_path / "bag")
 
 
 @pytest.mark.parametrize("keep", [0.02, 0.5, 0.9])

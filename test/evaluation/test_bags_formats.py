@@ -61,6 +61,14 @@ def test_a_file_compressed_bag_leaves_nothing_behind(tmp_path, monkeypatch, made
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_odd_letters_in_the_path(tmp_path, made, storage):
+    messages = made.few_messages(1)
+    write_bag(tmp_path / "bag", messages, storage=storage)
+    (tmp_path / "bag").rename(tmp_path / "run #1? 50%20")
+    assert read(tmp_path / "run #1? 50%20") == made.serialised(messages)
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_several_files_are_one_bag(tmp_path, storage, made):
     messages = made.few_messages()
     made.write_split(tmp_path / "bag", [messages[:5], messages[5:8], messages[8:]], storage)

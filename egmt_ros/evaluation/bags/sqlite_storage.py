@@ -5,6 +5,7 @@ SQLite itself holds every size that it finds against the size of the file.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,17 +36,37 @@ class SqliteStorage:
 
         self.path = path
         self._reader: Any = None
+        self._link: tempfile.TemporaryDirectory[str] | None = None
         try:
-            reader = Reader(path)
+            reader = Reader(self._plain())
             reader.open()
             self._reader = reader
             self.contents = self._contents()
-        except BagError:
-            self.close()
-            raise
         except Exception as error:  # rosbags and apsw raise many kinds on damaged files
             self.close()
-            raise damaged(path, error, _REMEDY) from error
+            raise damaged(path, self._journal() or error, _REMEDY) from error
+
+    def _plain(self) -> Path:
+        """The path, or a link to it where it has letters that mean something in a URI.
+
+        `rosbags` opens `file:PATH?immutable=1` and does not quote the path.
+        """
+        if not set("?#%") & set(str(self.path)):
+            return self.path
+        self._link = tempfile.TemporaryDirectory(prefix="egmt_bag_")
+        link = Path(self._link.name, "bag.db3")
+        link.symlink_to(self.path.resolve())
+        return link
+
+    def _journal(self) -> str | None:
+        """What is wrong where SQLite's journal still holds messages."""
+        log = self.path.with_name(self.path.name + "-wal")
+        if not log.is_file() or not log.stat().st_size:
+            return None
+        return (
+            f"{log.name} holds messages that were not written into {self.path.name}; run "
+            f"`sqlite3 {self.path} 'PRAGMA wal_checkpoint(TRUNCATE)'`"
+        )
 
     def _contents(self) -> Contents:
         tally = TopicTally()
@@ -59,13 +80,7 @@ class SqliteStorage:
         start, end = self._reader.start_time, self._reader.end_time - 1
         if count and not (isinstance(start, int) and isinstance(end, int)):
             raise ValueError("the times of its messages are damaged")
-        log = self.path.with_name(self.path.name + "-wal")
-        damage = None
-        if log.is_file() and log.stat().st_size:
-            damage = (
-                f"{log.name} holds messages that were not written into {self.path.name}; run "
-                f"`sqlite3 {self.path} 'PRAGMA wal_checkpoint(TRUNCATE)'`"
-            )
+        damage = self._journal()
         topics = tuple(tally.topics.values())
         if not count:
             return Contents(topics, damage=damage)
@@ -76,6 +91,8 @@ class SqliteStorage:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
+        if self._link is not None:
+            self._link.cleanup()
 
     def definitions(self) -> dict[str, Definition]:
         """Message types that the file defines, by name."""

@@ -60,7 +60,7 @@ def load_pictures(
 def _images(bag: Any, topic: str, stamps: set[int]) -> dict[int, np.ndarray]:
     found: dict[int, np.ndarray] = {}
     with BagSource(bag) as source:
-        for _, msgtype, _, data in source.messages([topic]):
+        for _, msgtype, _, data in source.messages([topic], partial=True):
             stamp = header_stamp(data)
             if stamp in stamps and stamp not in found:
                 found[stamp] = display_image(source.deserialize(data, msgtype))

@@ -209,7 +209,7 @@ def _read_truth(session: SessionResult) -> dict[int, frozenset[str]] | None:
         return None
     truth = {}
     with BagSource(session.source_bag) as bag:
-        for _, msgtype, _, data in bag.messages([topic]):
+        for _, msgtype, _, data in bag.messages([topic], partial=True):
             message = bag.deserialize(data, msgtype)
             truth[nanoseconds(message.header.stamp)] = frozenset(
                 label.name for label in message.labels if label.present)
