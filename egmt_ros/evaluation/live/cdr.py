@@ -25,6 +25,14 @@ def header_stamp(data: bytes | memoryview) -> int:
     return seconds * 1_000_000_000 + nanoseconds
 
 
+def with_header_stamp(data: bytes | memoryview, stamp: int) -> bytes:
+    """The same message with another stamp, ns; its first field is a std_msgs/Header or a Time."""
+    order = _byte_order(data, 8)
+    changed = bytearray(data)
+    struct.pack_into(order + "iI", changed, _ENCAPSULATION, *divmod(stamp, 1_000_000_000))
+    return bytes(changed)
+
+
 def float64(data: bytes | memoryview) -> float:
     """Value of a serialised std_msgs/Float64."""
     return struct.unpack_from(_byte_order(data, 8) + "d", data, _ENCAPSULATION)[0]

@@ -117,13 +117,14 @@ def _qos(topic: BagTopic) -> Any:
     return QoSProfile(depth=depth, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-def _messages(bag: Path, topics: Collection[str]) -> Iterator[Recorded]:
+def messages_of(bag: Path, topics: Collection[str]) -> Iterator[Recorded]:
+    """The messages of these topics in the order of the bag."""
     with BagSource(bag) as source:
         for topic, msgtype, stamp, data in source.messages(topics):
             yield Recorded(topic, msgtype, stamp, bytes(data))
 
 
-def _topics(bag: Path, names: Sequence[str]) -> list[BagTopic]:
+def topics_of(bag: Path, names: Sequence[str]) -> list[BagTopic]:
     """The topics of these names; none: all of the bag."""
     with BagSource(bag) as source:
         known = {topic.name: topic for topic in source.topics}
@@ -135,8 +136,13 @@ def _topics(bag: Path, names: Sequence[str]) -> list[BagTopic]:
     return [known[name] for name in dict.fromkeys(names or sorted(known))]
 
 
-def _wait_for_subscribers(player: Player, topics: Collection[str], timeout: float,
-                          stop: threading.Event) -> None:
+def wait_for_subscribers(player: Player, topics: Collection[str], timeout: float,
+                         stop: threading.Event) -> None:
+    """Wait until somebody listens to each of the topics, or ``stop``.
+
+    Raises:
+        EgmtError: Nobody does within ``timeout`` seconds.
+    """
     deadline = time.monotonic() + timeout
     while missing := player.unmatched(topics):
         if stop.wait(0.05):
@@ -153,7 +159,7 @@ def _play(player: Player, args: argparse.Namespace, topics: list[str], events: E
           stop: threading.Event) -> str:
     """Sends everything; what is wrong with the bag where its end cannot be read, otherwise ""."""
     items = prefetched(timeline(
-        lambda: _messages(args.bag, topics), rate=args.rate, loops=args.loop,
+        lambda: messages_of(args.bag, topics), rate=args.rate, loops=args.loop,
         clock_period=CLOCK_PERIOD))
     begin = None
     report = 0
@@ -192,14 +198,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if args.rate <= 0 or args.loop < 1:
             raise EgmtError(f"rate {args.rate:g} must be above 0 and loop {args.loop} at least 1.")
-        topics = _topics(args.bag, [*args.topics, *args.beside] if args.topics else [])
+        topics = topics_of(args.bag, [*args.topics, *args.beside] if args.topics else [])
         with ros_node("egmt_player") as node:
             player = Player(node, topics, clock=not args.no_clock)
             if args.attached:
                 listen_for_commands(
                     lambda c: play.set() if c.get("command") == "play" else None, stop.set)
             names = [topic.name for topic in topics]
-            _wait_for_subscribers(player, args.topics or names, args.match_timeout, stop)
+            wait_for_subscribers(player, args.topics or names, args.match_timeout, stop)
             events.send("matched", total=args.loop * sum(topic.count for topic in topics))
             while args.attached and not (play.is_set() or stop.is_set()):
                 play.wait(0.05)

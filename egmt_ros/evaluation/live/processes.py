@@ -5,6 +5,7 @@ Every wait has a limit; whatever happens, no process stays behind.
 
 from __future__ import annotations
 
+import math
 import queue
 import signal
 import sys
@@ -219,7 +220,10 @@ def parameter_text(value: Any) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(parameter_text(item) for item in value) + "]"
+        # ROS cannot tell the type of an empty list; [""] stands for none.
+        return "[" + ", ".join(parameter_text(item) for item in value or ("",)) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
     return repr(value)
 
 

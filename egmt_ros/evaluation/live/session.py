@@ -18,17 +18,13 @@ from typing import Any
 from egmt_ros.errors import EgmtError
 from egmt_ros.evaluation.bench.process_meter import ProcessMeter
 from egmt_ros.evaluation.live.child import ChildProcess
-from egmt_ros.evaluation.live.environment import (
-    require_ros,
-    reserved_domain,
-    session_environment,
-)
-from egmt_ros.evaluation.live.interruption import Interruption
-from egmt_ros.evaluation.live.participant import message_class
-from egmt_ros.evaluation.live.processes import NODE_COMMAND, NODE_NAME, LiveProcesses
+from egmt_ros.evaluation.live.environment import require_ros, reserved_domain
+from egmt_ros.evaluation.live.processes import NODE_COMMAND
 from egmt_ros.evaluation.live.progress import PlayProgress
 from egmt_ros.evaluation.live.result import SessionResult
-from egmt_ros.evaluation.live.topics import Checked, check_inputs, output_topics, remappings
+from egmt_ros.evaluation.live.setting import Setting
+from egmt_ros.evaluation.live.topics import Checked, check_inputs
+from egmt_ros.evaluation.offline.interrupting import Interruption
 
 METER_INTERVAL = 0.25  # s between two looks at the node's process
 
@@ -69,7 +65,7 @@ class SessionOptions:
     start_timeout: float = 90.0
     match_timeout: float = 20.0
     drain_timeout: float = 10.0
-    stop_timeout: float = 10.0
+    stop_timeout: float = 30.0
     linger: float = 0.7
     interruption: Interruption | None = None
 
@@ -104,57 +100,22 @@ def run_session(
     return result
 
 
-class _Session(LiveProcesses):
+class _Session(Setting):
     """The state of one session and its steps, in the order of ``run``."""
 
     def __init__(self, bag: Path, out_dir: Path, options: SessionOptions, domain: int,
                  checked: Checked) -> None:
-        environment, warning = session_environment(domain, out_dir / "logs")
-        super().__init__(out_dir / "logs", environment)
-        self._bag = bag
-        self._out = out_dir
-        self._options = options
+        super().__init__(bag, out_dir, options, domain, checked)
         self._domain = domain
-        self._notes = [warning] if warning else []
-        self._checked = checked
-        self._beside = self._playable(checked)
-        self._parameters = {
-            **{f"input.{side}.transport": "compressed" for side in sorted(checked.compressed)},
-            **options.parameters,
-        }
-        if warning:
-            for side in ("thermal", "visible"):
-                self._parameters.setdefault(f"input.{side}.qos", "reliable")
-        self._topics = {
-            "thermal": options.thermal_topic,
-            "visible": options.visible_topic,
-            **({"ground_truth": checked.ground_truth} if checked.ground_truth else {}),
-            **{role: topic.name for role, topic in output_topics(NODE_NAME).items()},
-        }
         self._progress: PlayProgress | None = None
         self._meter: ProcessMeter | None = None
 
-    def _playable(self, checked: Checked) -> list[str]:
-        """Topics that are played beside the images: those whose message type is installed."""
-        names = list(checked.camera_infos.values())
-        for topic in checked.latched:
-            try:
-                message_class(topic.msgtype)
-            except EgmtError as error:
-                self._notes.append(f"The latched topic {topic.name} was not played: {error}")
-            else:
-                names.append(topic.name)
-        return names
-
     def run(self) -> SessionResult:
-        options = self._options
+        options = self.options
         begin = time.monotonic()
-        if options.interruption is not None:
-            self.given_up = lambda: options.interruption.asked
-        node = self.start_node(
-            options.node_command, remappings=remappings(options, self._checked),
-            params_file=options.params_file, parameters=self._parameters)
-        recorder = self.start_recorder(node.pid, self._out / "received.csv", self._out / "bag")
+        self.give_up_when_asked()
+        node = self.start_configured_node()
+        recorder = self.start_recorder(node.pid, self.folder / "received.csv", self.folder / "bag")
         self.wait_ready(node, recorder, options.start_timeout, options.match_timeout)
         player = self._start_player()
         self.wait(lambda: ("player", "matched") in self.seen, options.match_timeout + 15.0,
@@ -166,29 +127,29 @@ class _Session(LiveProcesses):
         status = self.stop_node(node, options.stop_timeout)
         recorded = self.stop_recorder(recorder, options.stop_timeout)
         if recorded.get("unwritten"):
-            self._notes.append(
+            self.notes.append(
                 f"The disk was too slow: {recorded['unwritten']} messages were not recorded.")
         return SessionResult(
-            folder=self._out, source_bag=self._bag, output_bag=self._out / "bag",
-            sent_csv=self._out / "sent.csv", received_csv=self._out / "received.csv",
-            node_log=node.log, topics=self._topics, account=self.diagnostics.account(),
+            folder=self.folder, source_bag=self.bag, output_bag=self.folder / "bag",
+            sent_csv=self.folder / "sent.csv", received_csv=self.folder / "received.csv",
+            node_log=node.log, topics=self.topics, account=self.diagnostics.account(),
             diagnostics=self.diagnostics.statuses, sent=done.get("sent", {}),
             rate=options.rate, loops=options.loops, domain_id=self._domain, drained=drained,
             interrupted=bool(done.get("interrupted")), node_exit=status,
             start_s=round(started, 3), play_s=round(play_s, 3),
             middleware=self.seen[("recorder", "ready")].get("rmw", ""),
-            parameters=self._parameters, notes=tuple(self._notes), damage=done.get("damage", ""),
+            parameters=self.parameters, notes=tuple(self.notes), damage=done.get("damage", ""),
             readings=tuple(tuple(reading) for reading in self._meter.readings),
         )
 
     def _start_player(self) -> ChildProcess:
-        options = self._options
-        command = [sys.executable, "-m", "egmt_ros.evaluation.live.player", str(self._bag),
+        options = self.options
+        command = [sys.executable, "-m", "egmt_ros.evaluation.live.player", str(self.bag),
                    "--topics", options.thermal_topic, options.visible_topic,
                    "--rate", str(options.rate), "--loop", str(options.loops),
-                   "--log", str(self._out / "sent.csv"), "--linger", str(options.linger),
+                   "--log", str(self.folder / "sent.csv"), "--linger", str(options.linger),
                    "--match-timeout", str(options.match_timeout), "--attached",
-                   "--beside", *self._beside]
+                   "--beside", *self.beside]
         if not options.publish_clock:
             command.append("--no-clock")
         return self.start("player", command)
@@ -197,24 +158,24 @@ class _Session(LiveProcesses):
               player: ChildProcess) -> tuple[float, dict[str, Any]]:
         begin = time.monotonic()
         total = int(self.seen[("player", "matched")].get("total", 0))
-        image_topic = self._topics["image"]
+        image_topic = self.topics["image"]
         meter = self._meter = ProcessMeter(node.pid, METER_INTERVAL)
-        with PlayProgress(total, image_topic, show=self._options.progress) as progress:
+        with PlayProgress(total, image_topic, show=self.options.progress) as progress:
             self._progress = progress
             player.tell("play")
             # However long the bag is: a player that reports no progress for a while is stuck.
             self.wait(lambda: self._ended(meter, player), 30.0, "the player to go on",
                       [player, node, recorder], advance=lambda: progress.reports)
             self._progress = None
-        played = time.monotonic() - begin - self._options.linger
-        player.wait(self._options.stop_timeout)
+        played = time.monotonic() - begin - self.options.linger
+        player.wait(self.options.stop_timeout)
         return played, self.seen[("player", "done")]
 
     def _ended(self, meter: ProcessMeter, player: ChildProcess) -> bool:
         """Whether the player has ended; after Ctrl-C it is told to. Looks at the node meanwhile."""
         with suppress(EgmtError):  # a node that has ended is told of with its log
             meter.sample()
-        interruption = self._options.interruption
+        interruption = self.options.interruption
         if interruption is not None and interruption.asked:
             player.signal(signal.SIGINT)
         return ("player", "done") in self.seen

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-LOOP_PAUSE = 100_000_000  # ns of bag time between the end of one pass and the start of the next
+LOOP_PAUSE = 100_000_000  # ns between the end of one pass and the start of the next
 
 
 class Recorded(NamedTuple):
@@ -43,14 +43,16 @@ def timeline(
     rate: float = 1.0,
     loops: int = 1,
     clock_period: int = 10_000_000,
+    pause: int = LOOP_PAUSE,
 ) -> Iterator[Item]:
     """Everything to send, in order.
 
     Args:
         open_bag: Gives the messages in order of their time, anew for each pass.
         rate: Speed of the replay; 2.0 plays twice as fast. Stamps are never changed.
-        loops: Number of passes; between two of them ``LOOP_PAUSE`` of bag time goes by.
+        loops: Number of passes.
         clock_period: ns of real time between ticks of /clock.
+        pause: ns of bag time between two passes.
     """
     start = 0  # due time at which this pass began
     for loop in range(loops):
@@ -66,7 +68,7 @@ def timeline(
             yield Item(due, message.time, loop, message)
         if first is None:
             return
-        start = due + round(LOOP_PAUSE / rate)
+        start = due + round(pause / rate)
 
 
 class _End(NamedTuple):

@@ -100,7 +100,7 @@ class _Replay:
         begun = time.monotonic()
         with ExitStack() as stack:
             source = stack.enter_context(BagSource(request.bag))
-            self._bag = _bag_facts(source, self._roles())
+            self._bag = bag_facts(source, self._roles())
             self._save(UNFINISHED)
             interruption = stack.enter_context(Interruption())
             scoring = None
@@ -253,7 +253,8 @@ class _Replay:
         return f"bag {bag}: no pair could be fused, most often ({count} frames) by {name}{said}"
 
 
-def _bag_facts(source: BagSource, roles: dict[str, str]) -> dict[str, Any]:
+def bag_facts(source: BagSource, roles: dict[str, str]) -> dict[str, Any]:
+    """`Run.bag` of a bag, of which the topics in `roles` are used; the hash is empty."""
     path = source.path
     files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
     return {

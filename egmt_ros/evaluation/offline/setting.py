@@ -108,17 +108,21 @@ def settled_values(request: ReplayRequest, inputs: Inputs) -> dict[str, Any]:
 
 def model_facts(engine: Engine, parameters: FusionParameters) -> dict[str, Any]:
     """`Run.model` of an engine."""
-    path = Path(parameters.model.weights) if parameters.model.weights else weights_path()
     return {
         "model_id": engine.model_id,
-        "weights": str(path),
-        "weights_sha256": read_info(path).sha256,
+        **weights_facts(parameters),
         "runtime": engine.runtime,
         "device": str(engine.device),
         "threads": torch.get_num_threads(),
         "text_encoder": engine.text_encoder,
         "vocabulary_hash": engine.vocabulary_hash,
     }
+
+
+def weights_facts(parameters: FusionParameters) -> dict[str, str]:
+    """Of `Run.model` what is of the weights alone: "weights", "weights_sha256"."""
+    path = Path(parameters.model.weights) if parameters.model.weights else weights_path()
+    return {"weights": str(path), "weights_sha256": read_info(path).sha256}
 
 
 def effective_thresholds(engine: Engine, parameters: FusionParameters) -> dict[str, float]:

@@ -6,6 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from egmt_ros.evaluation.live.options import add_live_arguments, live_options
+
 DEFAULT_METHODS = "thermal,visible,max,mean,laplacian,gff"
 
 
@@ -57,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overwrite", action="store_true", help="replace what an earlier evaluation left there"
     )
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
+    add_live_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         0; 1 where the bag broke off; 130 after an interruption.
 
     Raises:
-        EgmtError: As `run_offline`.
+        EgmtError: As `run_offline` and `run_live`.
     """
     from egmt_ros.evaluation.offline.evaluate import run_offline
     from egmt_ros.evaluation.replay.console import print_result
@@ -74,9 +77,14 @@ def run(args: argparse.Namespace) -> int:
     from egmt_ros.evaluation.replay.summary import summarise
     from egmt_ros.evaluation.replay.truth_of_replay import add_truth, check_truth
 
-    asked = _request(args)
+    asked, live = _request(args), live_options(args)
     check_truth(asked)
-    done = run_offline(asked)
+    if live is None:
+        done = run_offline(asked)
+    else:
+        from egmt_ros.evaluation.live.evaluate import run_live
+
+        done = run_live(asked, live)
     add_truth(asked)
     result = load_result(asked.out)
     summary = summarise(result)

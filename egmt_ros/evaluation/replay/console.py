@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from egmt_ros.evaluation.live.telling import live_lines
 from egmt_ros.evaluation.replay.fusion_over_frames import MetricMean
 from egmt_ros.evaluation.replay.labels_over_time import EntityOverTime
 from egmt_ros.evaluation.replay.result import Result
@@ -44,7 +45,7 @@ def lines(result: Result, summary: Summary) -> list[str]:
         found += [_label(entity) for entity in summary.labels[:LABELS]]
     if summary.truth is not None:
         found += ["", *_truth(summary.truth)]
-    found += ["", *speed(result)]
+    found += ["", *(speed(result) if run.live is None else live_lines(run.live))]
     found += [f"note: {note}" for note in summary.notes]
     found += [f"problem: {problem}" for problem in summary.problems]
     return found
