@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from egmt_ros.evaluation.fusion.pair_metrics import COLUMNS, COMPARED
-from egmt_ros.evaluation.replay.intervals import mean_interval
+from egmt_ros.evaluation.replay.intervals import affordable, mean_interval
 from egmt_ros.evaluation.replay.result import Result
 from egmt_ros.evaluation.replay.tables import Table, metric_column
 
@@ -184,7 +184,7 @@ def _column(frames: Table, method: str, metric: str) -> np.ndarray | None:
 
 
 def _mean(values: np.ndarray) -> MetricMean:
-    found = mean_interval(values)
+    found = mean_interval(values, resamples=affordable(len(values)))
     mean, low, high = (float(v) if np.isfinite(v) else None for v in
                        (found.mean, found.low, found.high))  # fmt: skip
     return MetricMean(mean, low, high, found.count)

@@ -97,6 +97,12 @@ def mean_interval(
     return _interval(float(values.mean()), means, len(values), length)
 
 
+def affordable(count: int, most: int = RESAMPLES) -> int:
+    """Resamples of `count` rows for which nobody waits: `most`, and fewer of many rows, at least
+    500, of which the bounds are right to about a tenth of the interval's half."""
+    return min(most, max(500, 1_000_000 // max(1, count)))
+
+
 def difference_interval(
     before: np.ndarray,
     after: np.ndarray,
