@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,7 +11,8 @@ from typing import Any
 
 from egmt_ros.errors import DataError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
-from egmt_ros.evaluation.offline.folder import PROGRESS, prepare_folder
+from egmt_ros.evaluation.offline.earlier import Earlier, check_same, set_aside
+from egmt_ros.evaluation.offline.folder import EARLIER, PROGRESS, prepare_folder
 from egmt_ros.evaluation.offline.frames import FrameMaker
 from egmt_ros.evaluation.offline.fusing import PairFusing, load_configured_engine
 from egmt_ros.evaluation.offline.interrupting import Interruption
@@ -29,7 +31,7 @@ from egmt_ros.evaluation.offline.setting import (
 from egmt_ros.evaluation.replay.inputs import changed
 from egmt_ros.evaluation.replay.request import ReplayRequest
 from egmt_ros.evaluation.replay.result import OUTPUT_BAG
-from egmt_ros.evaluation.replay.run import Run
+from egmt_ros.evaluation.replay.run import Run, load_run
 from egmt_ros.evaluation.report.facts import machine, versions
 from egmt_ros.node_core.outgoing import ModelIdentity
 from egmt_ros.node_core.processing import Engine, EngineFactory, load_engine
@@ -54,19 +56,24 @@ def run_offline(request: ReplayRequest, engine_factory: EngineFactory = load_eng
     Raises:
         BagError: The bag cannot be read at all, or lacks a topic.
         ConfigError: A parameter or option cannot be used.
-        DataError: The folder cannot be used, the disk is full, or no pair could be fused.
+        DataError: The folder cannot be used, the disk is full, no pair could be fused, or this is
+            not what an interrupted evaluation began with.
         EgmtError: The engine cannot be loaded.
     """
     begun = time.monotonic()
     setting = settle(request)
-    prepare_folder(
+    resume = prepare_folder(
         request.out, request.bag, resume=request.resume, overwrite=request.overwrite
     )
     engine = load_configured_engine(engine_factory, setting.parameters, lambda line: None)
     try:
         replay = _Replay(request, setting, engine)
         replay.seconds["prepare"] = time.monotonic() - begun
-        return replay.run()
+        if not resume:
+            return replay.run()
+        before = load_run(request.out)
+        check_same(before, replay.fields(), request.out)
+        return before if before.complete else replay.run(Earlier(set_aside(request.out)))
     finally:
         engine.close()
 
@@ -94,8 +101,12 @@ class _Replay:
         self._bag: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
 
-    def run(self) -> Run:
-        """Replay the bag to its end, or as far as it goes."""
+    def run(self, earlier: Earlier | None = None) -> Run:
+        """Replay the bag to its end, or as far as it goes.
+
+        Args:
+            earlier: What an interrupted run left.
+        """
         request, setting = self._request, self._setting
         begun = time.monotonic()
         with ExitStack() as stack:
@@ -115,7 +126,7 @@ class _Replay:
             bag = stack.enter_context(
                 OutputBag(request.out / OUTPUT_BAG, self._model, setting.parameters)
             )
-            frames = FrameMaker(request, setting, self._fusing, scoring, bag, files)
+            frames = FrameMaker(request, setting, self._fusing, scoring, bag, files, earlier)
             stream = MessageStream(source, self._roles())
             stack.callback(stream.close)
             progress = stack.enter_context(
@@ -127,6 +138,7 @@ class _Replay:
         self.seconds["wall"] = time.monotonic() - begun
         if self._complete:
             (request.out / PROGRESS).unlink(missing_ok=True)
+            shutil.rmtree(request.out / EARLIER, ignore_errors=True)
         notes = (*setting.notes, *frames.notes())
         run = self._save(*self._problems, notes=notes)
         if not files.rows and not frames.alone and not self._interrupted:
@@ -188,42 +200,35 @@ class _Replay:
 
     def _save(self, *problems: str, notes: tuple[str, ...] = ()) -> Run:
         """Write run.json as things stand."""
-        request, setting = self._request, self._setting
-        inputs = setting.inputs
         run = Run(
-            kind="offline",
+            **self.fields(),
             complete=self._complete,
-            created=f"{self._created:%Y-%m-%dT%H:%M:%SZ}",
             bag={**self._bag, "sha256": self._sha256},
-            topics={
-                "thermal": {
-                    "name": inputs.thermal_topic,
-                    "type": inputs.thermal_type,
-                    "how": inputs.thermal_how,
-                },
-                "visible": {
-                    "name": inputs.visible_topic,
-                    "type": inputs.visible_type,
-                    "how": inputs.visible_how,
-                },
-                **topics_of_run(),
-            },
-            parameters=setting.values,
-            changed=changed(setting.values),
-            model=self._facts,
-            entities=tuple(self._engine.names),
-            thresholds=effective_thresholds(self._engine, setting.parameters),
             account=self._pairing.counters(),
-            methods=() if setting.measurer is None else setting.measurer.methods,
-            metrics_every=request.metrics_every,
             seconds={name: round(value, 6) for name, value in self.seconds.items()},
-            versions=self._versions,
-            machine=self._machine,
             problems=tuple(problems),
-            notes=notes or setting.notes,
+            notes=notes or self._setting.notes,
         )
-        run.save(request.out)
+        run.save(self._request.out)
         return run
+
+    def fields(self) -> dict[str, Any]:
+        """Those of `Run` that are known before the first message."""
+        setting = self._setting
+        return {
+            "kind": "offline",
+            "created": f"{self._created:%Y-%m-%dT%H:%M:%SZ}",
+            "topics": {**setting.inputs.topics(), **topics_of_run()},
+            "parameters": setting.values,
+            "changed": changed(setting.values),
+            "model": self._facts,
+            "entities": tuple(self._engine.names),
+            "thresholds": effective_thresholds(self._engine, setting.parameters),
+            "methods": () if setting.measurer is None else setting.measurer.methods,
+            "metrics_every": self._request.metrics_every,
+            "versions": self._versions,
+            "machine": self._machine,
+        }
 
     def _why_nothing(self) -> str:
         """Why no pair was fused."""

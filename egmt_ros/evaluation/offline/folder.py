@@ -68,7 +68,7 @@ def clear_folder(out: Path) -> None:
     """Remove an evaluation; other files in the folder stay."""
     for name in MADE:
         (out / name).unlink(missing_ok=True)
-    for name in (OUTPUT_BAG, EARLIER):
+    for name in (OUTPUT_BAG, EARLIER, f"{EARLIER}.part"):
         shutil.rmtree(out / name, ignore_errors=True)
 
 

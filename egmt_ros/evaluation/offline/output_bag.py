@@ -43,7 +43,8 @@ class Recorded(NamedTuple):
 class OutputBag:
     """Takes results and writes them, in order; a context manager, which finishes the bag.
 
-    A bag that an exception interrupts is finished as well: what is in it stays.
+    A bag that an exception interrupts is finished as well: what is in it stays. Bag times are those
+    at which the pairs were released, on the clock of the bag that is replayed.
 
     Args:
         path: Folder to make.
@@ -67,6 +68,7 @@ class OutputBag:
             Time=types["builtin_interfaces/msg/Time"],
         )
         self._announced = False
+        self._last = -(2**63)
         self._failed: BagError | None = None
         self._queue: queue.Queue[tuple[Any, Future[float]] | None] = queue.Queue(WAITING)
         self._writer = BagWriter(path)
@@ -82,8 +84,9 @@ class OutputBag:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._queue.put(None)
         self._thread.join()
-        self._writer.__exit__(None, None, None)
-        if self._failed is not None and kind is None:
+        if self._failed is None:
+            self._writer.__exit__(None, None, None)
+        elif kind is None:  # left as it is: --resume reads what could be written
             raise self._failed
 
     def put(self, result: FusionResult | Recorded, item: Pair | Single) -> Future[float]:
@@ -123,7 +126,7 @@ class OutputBag:
     def _write(self, result: FusionResult | Recorded, item: Pair | Single) -> None:
         frame = reference_frame(item, self._reference)
         header = frame.payload.header
-        at = max(each.arrival for each in item.frames)
+        at = self._last = max(item.released, self._last + 1)  # no two are of the same time
         if not self._announced:
             self._announced = True
             self._put("vocabulary", at, self._vocabulary(header.stamp))

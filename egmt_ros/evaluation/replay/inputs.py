@@ -54,6 +54,17 @@ class Inputs:
     thermal_how: str = ""
     visible_how: str = ""
 
+    def topics(self) -> dict[str, dict[str, str]]:
+        """Role -> name, type and how it was found, as in `Run.topics`."""
+        return {
+            "thermal": {
+                "name": self.thermal_topic, "type": self.thermal_type, "how": self.thermal_how,
+            },
+            "visible": {
+                "name": self.visible_topic, "type": self.visible_type, "how": self.visible_how,
+            },
+        }  # fmt: skip
+
 
 def find_inputs(bag: Path, thermal: str | None = None, visible: str | None = None) -> Inputs:
     """Finds the image topics by their names, unless they are given.
@@ -76,9 +87,13 @@ def find_inputs(bag: Path, thermal: str | None = None, visible: str | None = Non
 def _formats(source: BagSource, topic: str) -> Iterator[ImageFormat]:
     """Formats of the images of a topic, at least one."""
     found = False
-    for _, msgtype, _, data in source.messages([topic]):
-        found = True
-        yield _format(source.deserialize(data, msgtype))
+    try:
+        for _, msgtype, _, data in source.messages([topic]):
+            yield _format(source.deserialize(data, msgtype))
+            found = True
+    except BagError:  # a bag that is damaged further on has told enough
+        if not found:
+            raise
     if not found:
         raise BagError(f"Topic {topic} of bag {source.path} holds no message.")
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from egmt_ros.evaluation.offline.evaluate import run_offline
+from egmt_ros.evaluation.replay.run import Run
 
 _NAME = "egmt_test_offline_bags"
 
@@ -24,3 +28,14 @@ def load_bags() -> ModuleType:
 @pytest.fixture
 def bags() -> ModuleType:
     return load_bags()
+
+
+@pytest.fixture
+def evaluate() -> Callable[..., Run]:
+    """Evaluate a bag with a fake engine."""
+    bags = load_bags()
+
+    def run(bag: Path, out: Path, engine=None, **changes) -> Run:
+        return run_offline(bags.request(bag, out, **changes), (engine or bags.FakeEngine()).load)
+
+    return run

@@ -12,20 +12,11 @@ import pytest
 from egmt_ros.errors import BagError, ConfigError, DataError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_types import ENTITIES, IMAGE
-from egmt_ros.evaluation.offline.evaluate import run_offline
 from egmt_ros.evaluation.replay.result import load_result
 from egmt_ros.evaluation.replay.summary import summarise
 
 STABLE = ("frames.csv", "scores.csv", "unused.csv")
 FUSED = "/egmt_fusion/output/image"
-
-
-@pytest.fixture
-def evaluate(bags):
-    def run(bag: Path, out: Path, engine=None, **changes):
-        return run_offline(bags.request(bag, out, **changes), (engine or bags.FakeEngine()).load)
-
-    return run
 
 
 def messages(folder: Path, topic: str) -> list:
