@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from egmt_ros.evaluation.live.options import add_live_arguments, live_options
+from egmt_ros.evaluation.replay.request import ReplayRequest
 
 DEFAULT_METHODS = "thermal,visible,max,mean,laplacian,gff"
 
@@ -58,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--overwrite", action="store_true", help="replace what an earlier evaluation left there"
     )
+    how.add_argument(
+        "--resume", action="store_true", help="go on with what an interrupted run left there"
+    )
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
     add_live_arguments(parser)
 
@@ -71,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         EgmtError: As `run_offline` and `run_live`.
     """
+    from egmt_ros.errors import ConfigError
     from egmt_ros.evaluation.offline.evaluate import run_offline
     from egmt_ros.evaluation.replay.console import print_result
     from egmt_ros.evaluation.replay.result import load_result
@@ -78,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
     from egmt_ros.evaluation.replay.truth_of_replay import add_truth, check_truth
 
     asked, live = _request(args), live_options(args)
+    if asked.resume and asked.overwrite:
+        raise ConfigError("--resume goes on with a run, --overwrite replaces it; give one of them")
     check_truth(asked)
     if live is None:
         done = run_offline(asked)
@@ -95,8 +102,7 @@ def run(args: argparse.Namespace) -> int:
     return 130 if any(p.startswith("interrupted") for p in done.problems) else 1
 
 
-def _request(args: argparse.Namespace):
-    from egmt_ros.evaluation.replay.request import ReplayRequest
+def _request(args: argparse.Namespace) -> ReplayRequest:
     from egmt_ros.node_core.parameter_file import parse_assignments
 
     bag = args.bag
@@ -113,6 +119,7 @@ def _request(args: argparse.Namespace):
         truth_topic=args.truth_topic,
         truth_file=args.truth,
         jobs=len(os.sched_getaffinity(0)) if args.jobs is None else args.jobs,
+        resume=args.resume,
         overwrite=args.overwrite,
         progress=not args.no_progress,
     )

@@ -75,4 +75,6 @@ def add_truth(request: ReplayRequest) -> None:
     except (BagError, DataError) as error:
         replace(run, problems=(*run.problems, f"ground truth: {error}")).save(request.out)
         return
-    replace(run, topics=topics, notes=(*run.notes, *notes)).save(request.out)
+    # A complete run that was to be resumed has been looked at before.
+    new = tuple(note for note in notes if note not in run.notes)
+    replace(run, topics=topics, notes=(*run.notes, *new)).save(request.out)
