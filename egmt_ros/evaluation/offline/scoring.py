@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import cv2
@@ -36,6 +38,7 @@ class Scoring:
     def __init__(self, measurer: Measurer, jobs: int) -> None:
         self._measurer = measurer
         self._executor = None
+        self._started = False
         if jobs > 1:
             self._executor = ProcessPoolExecutor(
                 jobs,
@@ -48,7 +51,11 @@ class Scoring:
         """Have a frame scored."""
         if self._executor is not None:
             try:
-                return self._executor.submit(_score, images)
+                if self._started:
+                    return self._executor.submit(_score, images)
+                with _deaf():
+                    self._started = True
+                    return self._executor.submit(_score, images)
             except BrokenProcessPool as error:
                 raise _ended() from error
         done: Future[Scored] = Future()
@@ -78,9 +85,22 @@ _measurer: Measurer | None = None
 """Of this process, where it is a worker."""
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started meanwhile do not hear SIGINT: this one ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _start_worker(methods: Sequence[str]) -> None:
     global _measurer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     _measurer = Measurer(methods)
