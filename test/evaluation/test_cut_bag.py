@@ -169,6 +169,25 @@ def test_the_command(bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert [path.name for path in tmp_path.iterdir()] == ["part"]
 
 
+def test_what_is_left_of_a_damaged_bag(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
+    with BagWriter(tmp_path / "bag") as writer:
+        writer.add_topic(VISIBLE, IMAGE)
+        for k in range(6):
+            writer.write(VISIBLE, START + k * SECOND, image_message(image, START, "camera"))
+    file = tmp_path / "bag" / "bag.mcap"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
+    out = tmp_path / "part"
+    assert main(["bag", "cut", str(tmp_path / "bag"), str(out), "--start", "1"]) == 1
+    said = capsys.readouterr()
+    assert "messages may be missing: " in said.err and f"{out}: " in said.out
+    whole = contents(out)[VISIBLE]
+    assert 0 < len(whole) < 5
+    assert [stamp for stamp, _ in whole] == [START + (k + 1) * SECOND for k in range(len(whole))]
+
+
 @given(st.integers(0, 10**8 - 1), st.integers(0, SECOND - 1))
 def test_times_in_a_bag_are_exact(seconds: int, nanoseconds: int) -> None:
     moment = parse_moment(f"{seconds}.{nanoseconds:09d}")

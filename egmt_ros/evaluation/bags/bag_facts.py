@@ -12,7 +12,7 @@ import numpy as np
 
 from egmt_ros.errors import BagError, InputError
 from egmt_ros.evaluation.bags.bag_reader import BagRecord, BagSource, BagTopic
-from egmt_ros.evaluation.bags.bag_topics import find_image_topics, find_truth_topic
+from egmt_ros.evaluation.bags.bag_topics import FoundTopic, find_image_topics, find_truth_topic
 from egmt_ros.evaluation.bags.bag_types import COMPRESSED_IMAGE, IMAGE
 from egmt_ros.pipeline.compressed import announced_size
 
@@ -101,9 +101,9 @@ class BagFacts:
     messages: int
     topics: tuple[BagTopic, ...]
     images: dict[str, ImageFacts]
-    thermal: str | None
-    visible: str | None
-    truth: str | None
+    thermal: FoundTopic | None
+    visible: FoundTopic | None
+    truth: FoundTopic | None
     unclear: str
     paired: float | None
     damage: str
@@ -158,28 +158,21 @@ def bag_facts(bag: BagSource, progress: bool = False) -> BagFacts:
     Args:
         bag: Opened.
         progress: Show a progress bar.
-
-    Raises:
-        BagError: A message of another topic than those of images cannot be read.
     """
     names = [t.name for t in bag.topics if t.msgtype in (IMAGE, COMPRESSED_IMAGE)]
     watched = {name: _Watched() for name in names}
-    damage = ""
-    records: Any = bag.messages(names) if names else ()
+    records: Any = bag.messages(names, partial=True)
     if progress:
         from tqdm import tqdm
 
         total = sum(topic.count for topic in bag.topics if topic.name in watched)
         records = tqdm(records, "reading", total, unit="image", disable=None, leave=False)
-    try:
-        for record in records:
-            watched[record.topic].see(bag, record)
-    except BagError as error:
-        damage = str(error)
+    for record in records:
+        watched[record.topic].see(bag, record)
     thermal, visible, truth, unclear = _roles(bag)
     paired = None
     if thermal is not None and visible is not None:
-        paired = _paired(watched[thermal].stamps, watched[visible].stamps)
+        paired = _paired(watched[thermal.name].stamps, watched[visible.name].stamps)
     return BagFacts(
         path=str(bag.path),
         storage=bag.storage,
@@ -192,21 +185,22 @@ def bag_facts(bag: BagSource, progress: bool = False) -> BagFacts:
         truth=truth,
         unclear=unclear,
         paired=paired,
-        damage=damage,
+        damage=bag.damage or "",
     )
 
 
-def _roles(bag: BagSource) -> tuple[str | None, str | None, str | None, str]:
+def _roles(
+    bag: BagSource,
+) -> tuple[FoundTopic | None, FoundTopic | None, FoundTopic | None, str]:
     """Thermal, visible and truth topic, and why they are not clear."""
     thermal = visible = truth = None
     unclear = []
     try:
-        thermal, visible = (topic.name for topic in find_image_topics(bag))
+        thermal, visible = find_image_topics(bag)
     except BagError as error:
         unclear.append(str(error))
     try:
-        found = find_truth_topic(bag)
-        truth = found.name if found else None
+        truth = find_truth_topic(bag)
     except BagError as error:
         unclear.append(str(error))
     return thermal, visible, truth, " ".join(unclear)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import deque
 from collections.abc import Collection, Iterator
 from itertools import chain, islice
@@ -63,7 +64,7 @@ def span_of_frames(bag: BagSource, topic: str, frames: FrameRange) -> Span:
     """
     first, stop = frames
     wanted = {first - 1, first} | (set() if stop is None else {stop - 1, stop})
-    records = islice(bag.messages([topic]), max(wanted) + 1)
+    records = islice(bag.messages([topic], partial=True), max(wanted) + 1)
     times = {k: record.stamp for k, record in enumerate(records) if k in wanted}
     if first not in times:
         raise BagError(
@@ -93,7 +94,8 @@ def cut_bag(
     """Write a part of a bag as another, in bounded memory.
 
     Messages, their bag times and the QoS of the topics stay as they are. Of a latched topic, what
-    its publishers held when the part begins is written at its beginning.
+    its publishers held when the part begins is written at its beginning. Of a damaged bag, what
+    can be read is written; `bag.damage` then says what is missing.
 
     Args:
         bag: To cut from.
@@ -112,7 +114,7 @@ def cut_bag(
         raise BagError(f"{path} is the bag that is to be cut; give another name")
     chosen = [bag.topic(name) for name in topics] if topics else list(bag.topics)
     names = [topic.name for topic in chosen]
-    records = bag.messages(names, span.start, span.stop)
+    records = bag.messages(names, span.start, span.stop, partial=True)
     first = next(records, None)
     if first is None:
         raise BagError(
@@ -142,7 +144,7 @@ def _held(bag: BagSource, topic: BagTopic, time: int | None) -> Collection[BagRe
     if not topic.latched or time is None or time <= bag.start:
         return ()
     depth = None if topic.name == _ALL_COUNT else max(1, sum(_depth(qos) for qos in topic.qos))
-    return deque(bag.messages([topic.name], stop=time), depth)
+    return deque(bag.messages([topic.name], stop=time, partial=True), depth)
 
 
 def _depth(qos: object) -> int:
@@ -164,7 +166,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     parser.epilog = (
         "Times are those at which messages were recorded: seconds from the start of the bag, or "
-        "ROS times (s or ns since 1970). What latched topics held is written at the start."
+        "ROS times (s or ns since 1970). What latched topics held is written at the start. Exit "
+        "status: 1 if the bag is damaged; what can be read of it is written."
     )
     add("bag", type=Path, metavar="BAG", help="bag to cut from")
     add("out", type=Path, metavar="OUT", help="bag folder to make")
@@ -204,4 +207,6 @@ def run(args: argparse.Namespace) -> int:
     print(f"{args.out}: " + ", ".join(f"{n} {t}" for t, n in messages.items()))
     for name, count in carried.items():
         print(f"  {name}: {count} from before, as it is latched")
-    return 0
+    if bag.damage:
+        print(f"messages may be missing: {bag.damage}", file=sys.stderr)
+    return int(bool(bag.damage))

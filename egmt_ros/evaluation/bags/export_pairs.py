@@ -104,8 +104,8 @@ def export_pairs(
     )
     setting = settle(request)
     entities = load_vocabulary(vocabulary or config_path("vocabulary.yaml"))
-    topic = find_truth(bag, truth_topic)
-    truth = None if topic is None else truth_from_bag(bag, topic, entities)
+    found = find_truth(bag, truth_topic)
+    truth = None if found is None else truth_from_bag(bag, found.name, entities)
     stamps: dict[str, PairStamps] = {}
     repeated = 0
     with (
@@ -140,7 +140,7 @@ def export_pairs(
         repeated,
         pairs.refused,
         (setting.inputs.thermal_topic, setting.inputs.visible_topic),
-        topic,
+        found.name if found else None,
         skeleton,
         tuple(notes),
     )

@@ -80,7 +80,8 @@ def lines(facts: BagFacts) -> Iterator[str]:
         yield f"  {name}: {_formats(images)}"
         yield from (f"    {line}" for line in _times(images))
     roles = {"thermal": facts.thermal, "visible": facts.visible, "ground truth": facts.truth}
-    yield "  " + "   ".join(f"{role}: {topic or 'none'}" for role, topic in roles.items())
+    for role, topic in roles.items():
+        yield f"  {role}: " + (f"{topic.name} ({topic.how})" if topic else "none")
     if facts.unclear:
         yield f"  not clear: {facts.unclear}"
     if facts.paired is not None:
