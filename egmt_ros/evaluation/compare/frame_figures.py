@@ -75,7 +75,7 @@ def _repeats(pair: Pair) -> bool:
     """Whether the counts would come out the same again: offline, of one bag."""
     runs = pair.whole_a.run, pair.whole_b.run
     hashes = {run.bag.get("sha256") for run in runs}
-    return all(run.kind == "offline" for run in runs) and len(hashes) == 1 and None not in hashes
+    return all(run.kind == "offline" for run in runs) and len(hashes) == 1 and all(hashes)
 
 
 def scaled(interval: Interval, factor: float) -> Interval:

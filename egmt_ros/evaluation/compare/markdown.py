@@ -126,9 +126,10 @@ def _row(figure: Compared) -> str:
 
 
 def _digits(*values: float) -> int:
-    """Decimals that show two digits of the largest."""
-    largest = max((abs(v) for v in values if np.isfinite(v)), default=0.0)
-    return int(np.clip(1 - np.floor(np.log10(largest)), 0, 8)) if largest else 0
+    """Decimals that show two digits of the middle one by size."""
+    sizes = sorted(abs(v) for v in values if np.isfinite(v))
+    size = sizes[len(sizes) // 2]
+    return int(np.clip(1 - np.floor(np.log10(size)), 0, 8)) if size else 0
 
 
 def _signed(value: float, digits: int) -> str:
@@ -146,7 +147,7 @@ def _names(figures: Sequence[Compared], most: int = NAMED) -> str:
     named = figures if len(single) <= most else [f for f in figures if f not in single]
     words = [f"`{f.name}`" for f in named]
     if len(single) > most:
-        words.append(f"{len(single)} figures of single entities")
+        words.append(f"{len(single)} of single entities")
     return ", ".join(words)
 
 

@@ -40,7 +40,7 @@ def warnings(pair: Pair) -> list[str]:
     a, b = pair.whole_a.run, pair.whole_b.run
     found = []
     hashes = [run.bag.get("sha256") for run in (a, b)]
-    if None in hashes:
+    if not all(hashes):
         found.append("The bags' hashes are not known, so the pictures may differ.")
     elif hashes[0] != hashes[1]:
         found.append(

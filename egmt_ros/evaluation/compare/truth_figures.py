@@ -13,7 +13,8 @@ from egmt_ros.evaluation.compare.label_figures import only_in, slug
 from egmt_ros.evaluation.compare.matching import Pair
 from egmt_ros.evaluation.compare.onsets import Onsets, found_onsets, onset_delay, onsets_of
 from egmt_ros.evaluation.labels.label_metrics import average_precisions
-from egmt_ros.evaluation.replay.intervals import function_interval, statistic_interval
+from egmt_ros.evaluation.labels.labels import LEAST
+from egmt_ros.evaluation.replay.intervals import Interval, function_interval, statistic_interval
 from egmt_ros.evaluation.replay.labels_over_time import entity_scores, label_states
 from egmt_ros.evaluation.replay.tables import share_column
 from egmt_ros.evaluation.replay.truth_figures import SHOWN
@@ -134,7 +135,8 @@ def _average_precision(entities: Sequence[Beside], draws: Draws) -> Measured:
     )
     whole = np.ones((1, len(known)))
     values = (float(mean(whole, side)[0]) for side in (0, 1))
-    found = replace(found, count=int(known.sum()))
+    told = [sum((e.truth == side).sum() for e in counted) for side in (0, 1)]
+    found = _of_enough(replace(found, count=int(known.sum())), min(told))
     return Measured(*values, found, reason=doubt(found))
 
 
@@ -175,8 +177,17 @@ def _rate(entities: Sequence[Beside], what: str, draws: Draws) -> Measured:
     a, b = map(float, values(columns.mean(0)[None])[0])
     if np.isnan(a):
         return _undefined("one of the two never labels it")
+    hit = np.sum([part.sum(0) for part in parts], 0)
     found = replace(found, count=int(np.any([part[:, -1] for part in parts], 0).sum()))
+    found = _of_enough(found, int(hit[2:4].min() if what == "precision" else hit[4]))
     return Measured(a, b, found, reason=doubt(found))
+
+
+def _of_enough(found: Interval, frames: int) -> Interval:
+    """Without bounds where a figure hangs on few frames, as resamples of one are all alike."""
+    if frames >= LEAST or found.verdict == "equal":
+        return found
+    return replace(found, low=np.nan, high=np.nan, count=frames)
 
 
 def _rates(means: np.ndarray, what: str) -> np.ndarray:
