@@ -168,15 +168,17 @@ def test_set_up_is_laid_side_by_side(other: Comparison):
 
 
 def test_figure_that_hangs_on_few_frames_has_no_interval(folders: dict[str, Result]):
-    """One frame that A misses and B finds: every resample of it says the same."""
+    """Three frames that A finds and B misses: every resample of them says the same."""
     a, b = folders["a"], folders["b"]
     truth = {**b.truth.values, "traffic light": np.zeros(len(b.truth))}
-    truth["traffic light"][100:103] = 1
-    b = replace(b, truth=Table(b.truth.keys, truth))
+    scores = {**b.scores.values, "traffic light": b.scores.values["traffic light"].copy()}
+    truth["traffic light"][80:83] = 1
+    scores["traffic light"][80:83] = 0.1
+    b = replace(b, truth=Table(b.truth.keys, truth), scores=Table(b.scores.keys, scores))
     found = by_name(compared(replace(a, truth=None), b))
     recall = found["labels.traffic_light.recall"]
     assert recall.measured.difference.count == 3 and np.isnan(recall.measured.difference.low)
-    assert recall.verdict in (UNCLEAR, SAME)
+    assert recall.difference == -1 and recall.verdict == UNCLEAR
     assert "too few frames for an interval: 3" in recall.measured.reason
     assert np.isnan(found["labels.traffic_light.ap"].measured.difference.low)
 
