@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import copy
+import gc
 import math
 import sys
 import threading
@@ -23,7 +24,7 @@ from egmt_ros.pipeline.emphasis import emphasis_weights
 from egmt_ros.pipeline.results import EntityLabel, FusionResult, Region
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fault_harness import Campaign  # noqa: E402
+from fault_harness import PATIENCE, Campaign  # noqa: E402
 
 try:
     import rclpy
@@ -195,7 +196,7 @@ class Caller:
 
     def call(self, kind, name, request):
         future = self.ask(kind, name, request)
-        self.rig.wait(future.done, f"service {name} answers", timeout=30)
+        self.rig.wait(future.done, f"service {name} answers")
         return future.result()
 
     def set_vocabulary(self, *names, thresholds=()):
@@ -318,7 +319,7 @@ class Rig:
             and all(self.status(f"{side} input")[1]["matched"] == "1" for side in self.cameras)
         )
 
-    def wait(self, condition, what, timeout=8.0):
+    def wait(self, condition, what, timeout=PATIENCE):
         end = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < end, f"waited {timeout} s in vain until {what}"
@@ -444,6 +445,15 @@ def make_image():
 
 
 @pytest.fixture
-def campaign(rig):
+def settled_heap():
+    """Leaves what exists already out of `gc`, which then has little to go through each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def campaign(rig, settled_heap):
     """The rig with the checks that follow every fault."""
     return Campaign(rig)

@@ -115,9 +115,12 @@ def test_a_demo_whose_recording_finds_no_room_ends_and_says_so(small_disk, tmp_p
                                  ("/visible/image_raw", (96, 128, 3))):  # fmt: skip
                 pixels = rng.integers(0, 255, shape, np.uint8)
                 writer.write(topic, stamp, image_message(pixels, stamp, topic[1:8]))
+    params = tmp_path / "params.yaml"  # nothing is to be prepared for the images' size
+    params.write_text("/**:\n  ros__parameters:\n    model: {runtime: torch}\n")
     done, _ = small_disk(
-        400, *EGMT, "demo", "--bag", bag, "--out", "DISK", "--device", "cpu", "--no-progress"
-    )
+        400, *EGMT, "demo", "--bag", bag, "--out", "DISK", "--device", "cpu", "--no-progress",
+        "--params", params,
+    )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "cannot be written" in done.stderr and "No space left" in done.stderr, done.stderr
 

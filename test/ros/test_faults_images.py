@@ -114,8 +114,14 @@ def test_encodings_switched_in_mid_stream(campaign):
             before = campaign.counts()
             image = {"pixels": pixels, "encoding": encoding}
             stamp = campaign.send_pair(**{side: image})
-            campaign.settled()
-            campaign.good_pair()  # its image comes after that of the pair before it
+            campaign.arrived()
+            campaign.rig.wait(
+                lambda s=side, pair=stamp, known=before[side]["rejected"]: (
+                    pair in campaign.fused() or campaign.counts()[s]["rejected"] > known
+                ),
+                f"{encoding} has an outcome", PATIENCE,
+            )  # fmt: skip
+            campaign.good_pair()  # ends the wait for the partner of what was rejected
             campaign.settled()
             after = campaign.counts()[side]["rejected"]
             if fusable is not None:

@@ -146,7 +146,7 @@ def test_a_transition_by_hand_ends_the_attempts(rig, stream, caller):
     rig.engine.fail = True
     stream.pairs(3)
     model_says(rig, "trying again in 60 s")
-    assert rig.node._recovery._alarm._due is not None
+    rig.wait(lambda: rig.node._recovery._alarm._due is not None, "the alarm is set")
     assert caller.transition("cleanup")
     assert rig.node._recovery._alarm._due is None
     rig.engine.fail = False

@@ -228,7 +228,7 @@ def networks():
     return [thing for thing in gc.get_objects() if isinstance(thing, EGMT)]
 
 
-def test_fifty_rounds_leave_no_memory_behind(rig, caller, real):
+def test_fifty_rounds_leave_no_memory_behind(rig, caller, real, settled_heap):
     loader, parameters = real
     rig.start(loader, {**parameters, "autostart": False}, ready=False)
     publishers, before = len(list(rig.node.publishers)), len(networks())
