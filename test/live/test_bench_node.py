@@ -42,7 +42,8 @@ def measured(tmp_path_factory) -> tuple[dict, str]:
         pytest.skip(str(error))
     out = tmp_path_factory.mktemp("bench") / "node.json"
     arguments = ["bench", "node", "--size", "96x64", "--rate", "15", "--duration", "3", "--cores",
-                 "0", "--sweep", "5", "40", "--sweep-duration", "1", "--out", str(out)]  # fmt: skip
+                 "0", "--sweep", "5", "40", "--sweep-duration", "1", "--runtime", "torch",
+                 "--out", str(out)]  # fmt: skip
     before = os.sched_getaffinity(0)
     assert main(arguments) == 0
     assert os.sched_getaffinity(0) == before

@@ -160,7 +160,8 @@ def test_nothing_fused_is_a_failure(ros, ros_domain, tmp_path, capsys):
         "/thermal/image_raw": (GREY, 0), "/visible/image_raw": (COLOUR, 20_000_000)})
     params = tmp_path / "params.yaml"
     params.write_text("/**:\n  ros__parameters:\n    sync:\n      max_gap: 0.001\n"
-                      "    model:\n      warm_up_width: 0\n      warm_up_height: 0\n")
+                      "    model:\n      warm_up_width: 0\n      warm_up_height: 0\n"
+                      "      runtime: torch\n")
     out = tmp_path / "out"
     assert demo.run(_parse("--bag", str(bag), "--out", str(out), "--params", str(params))) == 1
     account = json.loads((out / "summary.json").read_text())["inputs"]["visible"]

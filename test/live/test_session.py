@@ -37,6 +37,7 @@ START = 1_700_000_000_000_000_000
 FRAMES = 20
 THERMAL, VISIBLE = "/thermal/image_raw", "/visible/image_raw"
 NODE_PARAMETERS = {"diagnostics.period": 0.25, "entities.publish_all": True, "output.depth": 100,
+                   "model.runtime": "torch",
                    "input.thermal.depth": 100, "input.visible.depth": 100,
                    "model.warm_up_width": 128, "model.warm_up_height": 96}
 
