@@ -48,9 +48,11 @@ def span_of_times(bag: BagSource, start: Moment | None, end: Moment | None) -> S
             f"the start {first} ns is not before the end {last} ns; give a later --end"
         )
     if (first or bag.start) > bag.end or (last is not None and last <= bag.start):
+        bounds = {"from": first, "to": last}
+        asked = " ".join(f"{word} {time} ns" for word, time in bounds.items() if time is not None)
         raise BagError(
             f"bag {bag.path} goes from {bag.start} to {bag.end} ns ({bag.duration / 1e9:.3f} s) "
-            f"and holds nothing from {first or bag.start} to {last or bag.end} ns; give times in it"
+            f"and holds nothing {asked}; give times in it"
         )
     return Span(first, last)
 
