@@ -121,7 +121,7 @@ def test_the_whole_bag_comes_out_as_it_is(bag: Path, tmp_path: Path) -> None:
 def test_nothing_is_made_of_nothing(bag: Path, tmp_path: Path) -> None:
     with BagSource(bag) as source:
         for moments in ((Moment(5 * SECOND, False), None), (None, Moment(0, False))):
-            with pytest.raises(BagError, match="holds nothing from .*give times in it"):
+            with pytest.raises(BagError, match="holds nothing (from|to) .*give times in it"):
                 span_of_times(source, *moments)
         with pytest.raises(BagError, match="start .* is not before the end"):
             span_of_times(source, Moment(SECOND, False), Moment(SECOND, False))
