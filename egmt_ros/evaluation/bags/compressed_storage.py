@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ class CompressedStorage:
     ) -> None:
         self.path = path
         self._opener = opener
+        self._copy = path  # the last one that was made
         if contents is None:
             with self._unpacked() as (storage, problem):
                 contents = replace(storage.contents, damage=problem or storage.contents.damage)
@@ -56,28 +56,32 @@ class CompressedStorage:
             try:
                 yield from storage.messages(topics, start, stop)
             except BagError as error:
-                problem = problem or self._own(error)
+                if not problem:
+                    raise self._own(error) from error
         if problem:
-            raise damaged(self.path, problem, _REMEDY)
+            raise damaged(self.path, problem, _REMEDY, partly=True)
 
     @contextmanager
     def _unpacked(self) -> Iterator[tuple[Storage, str | None]]:
         """The unpacked file, and what went wrong when it was unpacked."""
         with tempfile.TemporaryDirectory(prefix="egmt_bag_") as folder:
-            copy = Path(folder, self.path.stem)  # x.mcap of x.mcap.zstd
+            copy = self._copy = Path(folder, self.path.stem)  # x.mcap of x.mcap.zstd
             problem = self._unpack(copy)
             try:
                 storage = self._opener(copy)
             except BagError as error:
-                raise damaged(self.path, problem or self._own(error), _REMEDY) from error
+                if problem:
+                    raise damaged(self.path, problem, _REMEDY) from error
+                raise self._own(error) from error
             try:
                 yield storage, problem
             finally:
                 storage.close()
 
-    def _own(self, error: BagError) -> str:
-        """An error of the copy, which is gone when it is read."""
-        return re.sub(rf"\S*{re.escape(self.path.stem)}", str(self.path), str(error), count=1)
+    def _own(self, error: BagError) -> BagError:
+        """An error of the copy, which is gone when the error is read."""
+        text = str(error).replace(str(self._copy), str(self.path))
+        return BagError(text)
 
     def _unpack(self, copy: Path) -> str | None:
         """Returns what is wrong; what could be unpacked is in the copy."""

@@ -141,7 +141,7 @@ class _Scan:
             self.index.damage = str(error)
         else:
             if not ended:
-                self.index.damage = f"{why}; its recording was interrupted"
+                self.index.damage = why
         self._close_run()
         self._close_chunk()
         blocks = self.index.blocks
@@ -162,8 +162,7 @@ class _Scan:
                 if record.kind == CHUNK:
                     self._cut_chunk(offset)
                 raise ValueError(
-                    f"the file ends at byte {file.size}, within a record at byte {offset}; "
-                    "its recording was interrupted, or it was cut"
+                    f"the file ends at byte {file.size}, within a record at byte {offset}"
                 )
             if record.kind in (DATA_END, FOOTER):
                 return True

@@ -116,7 +116,7 @@ class McapStorage:
         # A window that ends before the file is cut lacks nothing.
         cut = self._index.damage if last >= self._index.end else None
         if problem := reader.problem or cut:
-            raise damaged(self.path, problem, _REMEDY)
+            raise damaged(self.path, problem, _REMEDY, partly=True)
 
     def _chosen(self, topics: Collection[str] | None) -> dict[int, tuple[str, str]]:
         chosen = {}

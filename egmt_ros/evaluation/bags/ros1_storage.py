@@ -115,7 +115,7 @@ class Ros1Storage:
                     connection.topic, name, stamp, bytes(self._converter(connection.msgtype)(data))
                 )
         except Exception as error:
-            raise damaged(self.path, error, _REMEDY) from error
+            raise damaged(self.path, error, _REMEDY, partly=True) from error
 
     def _converter(self, msgtype: str) -> Converter:
         """What makes CDR of the ROS 2 type out of a message as ROS 1 serialises it."""

@@ -126,6 +126,6 @@ class SqliteStorage:
                     raise ValueError("the table of messages is damaged")
                 yield BagRecord(connection.topic, connection.msgtype, stamp, data)
         except Exception as error:
-            raise damaged(self.path, error, _REMEDY) from error
+            raise damaged(self.path, error, _REMEDY, partly=True) from error
         if self.contents.damage and (stop is None or stop > self.contents.end):
-            raise damaged(self.path, self.contents.damage, _REMEDY)
+            raise damaged(self.path, self.contents.damage, _REMEDY, partly=True)

@@ -148,10 +148,13 @@ def merged(parts: Collection[Contents]) -> Contents:
     )
 
 
-def damaged(path: Path, error: Exception | str, remedy: str) -> BagError:
-    """The error of a bag file that cannot be read, or not whole."""
+def damaged(
+    path: Path, error: Exception | str, remedy: str, partly: bool = False
+) -> BagError:
+    """The error of a bag file that cannot be read, or only ``partly``."""
     reason = str(error).rstrip(".") or type(error).__name__
+    how = "can only be read in part" if partly else "cannot be read"
     return BagError(
-        f"bag {path} cannot be read: {reason}. It is incomplete or damaged (was its recording "
+        f"bag {path} {how}: {reason}. It is incomplete or damaged (was its recording "
         f"interrupted?); {remedy}, or record it again."
     )

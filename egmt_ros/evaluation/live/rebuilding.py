@@ -231,7 +231,8 @@ class _OutputBag:
         with BagSource(self._source.path) as source:
             for topic in latched:
                 self._writer.add_topic(topic.name, topic.msgtype, qos=topic.qos, latched=True)
-            for name, _, time, data in source.messages([topic.name for topic in latched]):
+            names = [topic.name for topic in latched]
+            for name, _, time, data in source.messages(names, partial=True):
                 self._writer.write_raw(name, time, data)
 
     def take(self, frame: Fused, at: int) -> Any | None:

@@ -88,7 +88,7 @@ def _formats(source: BagSource, topic: str) -> Iterator[ImageFormat]:
     """Formats of the images of a topic, at least one."""
     found = False
     try:
-        for _, msgtype, _, data in source.messages([topic]):
+        for _, msgtype, _, data in source.messages([topic], partial=True):
             yield _format(source.deserialize(data, msgtype))
             found = True
     except BagError:  # a bag that is damaged further on has told enough
