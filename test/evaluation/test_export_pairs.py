@@ -202,6 +202,9 @@ def test_what_is_there_is_kept_and_errors_come_first(tmp_path: Path) -> None:
     ):
         with pytest.raises(error, match=words):
             export_pairs(bag, tmp_path / "data", **arguments)
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(DataError, match="data set .*file/bag cannot be made.*may be written"):
+        export_pairs(bag, tmp_path / "file")
     assert [p.name for p in (tmp_path / "data").iterdir()] == ["mine"]
     assert (tmp_path / "data" / "mine" / "annotations.json").read_text() == "{}"
 
