@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -134,8 +135,18 @@ class FusionJob:
         settle_pair(pair, Outcome.FUSED if isinstance(pair, Pair) else Outcome.PASSTHROUGH)
         self._node.recovery.fused()
         timing = self._measure(pair, start, processed, published)
-        self._outputs.publish_debug(result, pair, work.model, work.entities, timing)
-        self._node.watch.offer(result.sources)
+        with self._apart("its debug outputs could not be published"):
+            self._outputs.publish_debug(result, pair, work.model, work.entities, timing)
+        with self._apart("it could not be shown to the watch of the registration"):
+            self._node.watch.offer(result.sources)
+
+    @contextmanager
+    def _apart(self, what: str) -> Iterator[None]:
+        """What fails here is told of, but is no failure of the pair, which has its outcome."""
+        try:
+            yield
+        except Exception as error:
+            self._tell((what, type(error)), f"a pair was published, but {what}", error)
 
     def fail(self, pair: Pair | Single, error: Exception) -> None:
         """The engine or a publisher raised: count it and go on."""
@@ -144,13 +155,17 @@ class FusionJob:
         state.errors += 1
         for frame in pair.frames:
             self._node.account.reject(frame.payload.ticket, reject_reason(error))
-        key = ("failed", type(error))
-        line = f"a pair could not be fused, its frames are rejected: {state.last_error}"
+        what = "a pair could not be fused, its frames are rejected"
+        self._tell(("failed", type(error)), what, error)
+        if not self.abandoned:
+            self._node.recovery.failed(error)
+
+    def _tell(self, key: tuple[str, type], what: str, error: Exception) -> None:
+        """An error in the log, the first of its kind with its trace."""
+        line = f"{what}: {describe(error)}"
         if self._node.throttle.is_new(key):
             line += "\n" + "".join(traceback.format_exception(error))
         self._node.throttle.error(self._node.logger, key, line)
-        if not self.abandoned:
-            self._node.recovery.failed(error)
 
     def _reject(self, pair: Pair | Single, error: PairRejected) -> None:
         for frame in pair.frames:

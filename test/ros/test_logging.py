@@ -70,6 +70,35 @@ def test_a_fault_of_every_frame_is_one_line(rig, capfd):
     assert len(lines) == 4, lines
 
 
+def test_what_fails_behind_a_published_pair_is_logged_and_no_failure_of_the_pair(rig, capfd):
+    rig.start()
+    rig.node._throttle._period = 1e9  # however long this takes
+    offered = []
+
+    def refuse(*arguments):
+        raise RuntimeError("no room for debug outputs")
+
+    def offer(sources):
+        offered.append(sources)
+        raise ValueError("the watch sees nothing")
+
+    rig.node._outputs.publish_debug = refuse
+    rig.node._watch.offer = offer
+    for number in range(4):  # more than deactivate the node
+        rig.send_pair(START + number * 100 * MS)
+        rig.settled(thermal=number + 1, visible=number + 1)
+    rig.wait(lambda: len(offered) == 4, "all four were shown to the watch")
+    for side in ("thermal", "visible"):
+        assert (rig.account(side)["fused"], rig.account(side)["rejected"]) == (4, 0)
+    assert rig.node.phase == "active" and rig.node._state.errors == 0
+    rig.wait(lambda: len(rig.messages["image"]) == 4, "all four are published")
+    log = capfd.readouterr().err
+    for words in ("but its debug outputs could not be published: RuntimeError: no room for debug",
+                  "but it could not be shown to the watch of the registration: ValueError"):
+        assert log.count(words) == 1, log  # the others are held back by the throttle
+    assert log.count("Traceback") == 2
+
+
 def test_the_trace_of_a_failure_is_shown_once(rig, capfd):
     rig.start()
     rig.engine.fail = True
