@@ -12,7 +12,7 @@ import torch
 from egmt_ros.cli import main
 from egmt_ros.errors import ConfigError, EgmtError
 from egmt_ros.evaluation.bench import bench_memory, bench_model
-from egmt_ros.evaluation.bench.bench_command import parse_size
+from egmt_ros.evaluation.bench.options import parse_size
 from egmt_ros.pipeline.runtime import available_runtimes
 
 QUICK = ["--threads", "1", "--rounds", "2", "--no-memory"]
@@ -100,6 +100,26 @@ def test_growth_is_the_exponent_of_the_pixels() -> None:
 def test_bench_refuses_to_measure_nothing(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "model", option, "0"]) == 1
     assert f"{option} is 0; expected at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["model", "--duration", "3"], ["node", "--rounds", "3"], ["both"]]
+)
+def test_each_bench_takes_its_own_options_alone(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["bench", *arguments])
+    assert caught.value.code == 2 and "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["model", "node"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for out in (tmp_path, tmp_path / "no" / "bench.json"):
+        assert main(["bench", what, "--out", str(out)]) == 1
+        assert f"--out is {out}; expected a file in a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "640", "640x", "x480", "640x480x3", "-640x480", "6.4x480",
