@@ -8,10 +8,10 @@ import pytest
 from egmt_ros.errors import InputError
 from egmt_ros.evaluation.fusion import confidence
 from egmt_ros.evaluation.labels.label_metrics import average_precisions
+from egmt_ros.evaluation.replay.block_length import block_length
 from egmt_ros.evaluation.replay.intervals import (
     Interval,
     block_counts,
-    block_length,
     difference_interval,
     function_interval,
     mean_interval,
