@@ -138,6 +138,12 @@ def made() -> ModuleType:
     return _neighbour("bag_files")
 
 
+@pytest.fixture
+def parsed_page() -> type:
+    """`ParsedPage` of pages.py: an HTML page taken apart."""
+    return _neighbour("pages").ParsedPage
+
+
 def _neighbour(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
     module = importlib.util.module_from_spec(spec)

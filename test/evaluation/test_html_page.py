@@ -6,7 +6,6 @@ import base64
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import cv2
 import numpy as np
@@ -16,46 +15,6 @@ from egmt_ros.evaluation.report.html_page import html_page, save_html_page
 from egmt_ros.evaluation.report.page_charts import histogram, runs
 from egmt_ros.evaluation.report.summary import summarise
 
-_VOID = {"meta", "link", "img", "input", "br", "hr"}
-_LOADING = ("src", "href", "action", "data", "poster", "srcset", "xlink:href")
-
-
-class _Page(HTMLParser):
-    """Elements, nesting errors, and everything that a browser would load."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.loads: list[str] = []
-        self.titles: list[str] = []
-        self.scripts: dict[str, str] = {}
-        self._open: list[str] = []
-        self._script = ""
-        self.feed(text)
-        self.close()
-        assert not self._open, f"not closed: {self._open}"
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        self.elements.append((tag, attributes))
-        self.loads += [attributes[name] or "" for name in _LOADING if name in attributes]
-        if tag not in _VOID:
-            self._open.append(tag)
-        if tag == "script":
-            self._script = attributes.get("id") or "code"
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self._open and self._open.pop() == tag, f"</{tag}> closes something else"
-
-    def handle_data(self, data):
-        if self._open and self._open[-1] == "title":
-            self.titles.append(data)
-        if self._open and self._open[-1] == "script":
-            self.scripts[self._script] = self.scripts.get(self._script, "") + data
-
 
 @pytest.fixture
 def page(replay_recording, replay_session, replay_pictures):
@@ -64,15 +23,16 @@ def page(replay_recording, replay_session, replay_pictures):
     return html_page(summary, recording, replay_pictures(recording, 4))
 
 
-def test_needs_no_network(page):
-    parsed = _Page(page)
+def test_needs_no_network(page, parsed_page):
+    parsed = parsed_page(page)
     assert parsed.loads and all(url.startswith("data:") for url in parsed.loads)
     assert not re.search(r"https?://", page)
     assert "@import" not in page and not re.search(r"url\s*\(", page)
 
 
-def test_every_sent_frame_has_a_mark(page, replay_recording):
-    marks = [title for title in _Page(page).titles if title.startswith(("thermal", "visible"))]
+def test_every_sent_frame_has_a_mark(page, replay_recording, parsed_page):
+    sides = ("thermal", "visible")
+    marks = [title for title in parsed_page(page).titles if title.startswith(sides)]
     expected = {
         f"{side} {frame.stamp // 10**9}.{frame.stamp % 10**9:09d}"
         for side, frames in replay_recording(frames=30, unpaired=3).sent.items()
@@ -84,8 +44,8 @@ def test_every_sent_frame_has_a_mark(page, replay_recording):
     assert sum(mark.endswith("· unpaired") for mark in marks) == 6
 
 
-def test_pictures_are_embedded(page, replay_recording, replay_pictures):
-    data = json.loads(_Page(page).scripts["data"])
+def test_pictures_are_embedded(page, replay_recording, replay_pictures, parsed_page):
+    data = json.loads(parsed_page(page).scripts["data"])
     pictures = replay_pictures(replay_recording(frames=30, unpaired=3), 4)
     assert len(data["frames"]) == 4
     for frame, picture in zip(data["frames"], pictures, strict=True):
@@ -111,7 +71,9 @@ def test_labels_and_account_are_told(page):
     assert 'name="viewport"' in page
 
 
-def test_names_cannot_break_the_page(replay_recording, replay_session, replay_pictures):
+def test_names_cannot_break_the_page(
+    replay_recording, replay_session, replay_pictures, parsed_page
+):
     evil = "</script><b>&\"'"
     recording = replay_recording()
     arrays = [replace(array, labels=tuple(label._replace(name=evil) for label in array.labels[:1]))
@@ -121,7 +83,7 @@ def test_names_cannot_break_the_page(replay_recording, replay_session, replay_pi
     summary = summarise(replay_session(recording), recording)
     page = html_page(summary, recording, replay_pictures(recording, 2))
     assert evil not in page and "<b>&\"" not in page
-    parsed = _Page(page)
+    parsed = parsed_page(page)
     assert evil in json.loads(parsed.scripts["data"])["colours"]
 
 
@@ -136,11 +98,11 @@ def test_unknown_fate_shows_the_totals(replay_recording, replay_session):
     assert "visible: 1 unpaired, 2 superseded" in text
 
 
-def test_nothing_fused_still_gives_a_page(replay_recording, replay_session, tmp_path):
+def test_nothing_fused_still_gives_a_page(replay_recording, replay_session, tmp_path, parsed_page):
     recording = replace(replay_recording(frames=5, unpaired=5), values={})
     summary = summarise(replay_session(recording), recording)
     save_html_page(tmp_path / "index.html", summary, recording, [])
-    parsed = _Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+    parsed = parsed_page((tmp_path / "index.html").read_text(encoding="utf-8"))
     assert len([t for t in parsed.titles if t.endswith("· unpaired")]) == 10
 
 

@@ -19,7 +19,7 @@ from egmt_ros.evaluation.report.drawing import (
 from egmt_ros.evaluation.report.pictures import FramePictures, fitted
 from egmt_ros.evaluation.report.recording import Label
 
-_CELL_WIDTH = 432
+CELL_WIDTH = 432
 _GAP = 8
 _MARGIN = 16
 _HEAD = 34
@@ -49,36 +49,52 @@ def contact_sheet(
     """
     if not frames:
         raise EgmtError("A contact sheet needs at least one fused frame; none was fused.")
-    height, width = frames[0].fused.shape[:2]
-    cell_height = round(_CELL_WIDTH * min(height / width, 1.5))
-    row = cell_height + _CAPTION + _GAP
+    empty, cell_height = row_canvas(frames[0])
+    row, width = empty.shape[:2]
     canvas = np.full(
-        (2 * _MARGIN + 2 * _HEAD - 8 + len(frames) * row,
-         2 * _MARGIN + 3 * _CELL_WIDTH + 2 * _GAP, 3), _BACKGROUND, np.uint8)
+        (2 * _MARGIN + 2 * _HEAD - 8 + len(frames) * row, width, 3), _BACKGROUND, np.uint8)
     put_text(canvas, title, _MARGIN, _MARGIN + 18, 0.62, _INK)
     for column, head in enumerate(("thermal", "visible", "fused, with the regions of its labels")):
         put_text(canvas, head, _column(column), _MARGIN + _HEAD + 12, 0.5, _MUTED)
     first = frames[0].array.visible_stamp
     for index, frame in enumerate(frames):
         top = _MARGIN + 2 * _HEAD - 8 + index * row
-        _draw_row(canvas, frame, top, cell_height, entity_colours(names), first)
+        draw_row(canvas, frame, top, cell_height, entity_colours(names), first)
     return canvas
 
 
 def _column(index: int) -> int:
-    return _MARGIN + index * (_CELL_WIDTH + _GAP)
+    return _MARGIN + index * (CELL_WIDTH + _GAP)
 
 
-def _draw_row(canvas: np.ndarray, frame: FramePictures, top: int, cell_height: int,
-              colours: dict[str, tuple[int, int, int]], first: int) -> None:
+def row_canvas(frame: FramePictures) -> tuple[np.ndarray, int]:
+    """An empty picture that one row fills, and the height of the row's cells."""
+    height, width = frame.fused.shape[:2]
+    cell_height = round(CELL_WIDTH * min(height / width, 1.5))
+    shape = (cell_height + _CAPTION + _GAP, 2 * _MARGIN + 3 * CELL_WIDTH + 2 * _GAP, 3)
+    return np.full(shape, _BACKGROUND, np.uint8), cell_height
+
+
+def draw_row(canvas: np.ndarray, frame: FramePictures, top: int, cell_height: int,
+             colours: dict[str, tuple[int, int, int]], first: int) -> None:
+    """Draw thermal, visible and fused image with regions, and below them time and labels.
+
+    Args:
+        canvas: As wide as `row_canvas` makes it; drawn into.
+        frame: To draw.
+        top: Row of the canvas at which it begins.
+        cell_height: Of the pictures, pixels.
+        colours: Entity -> RGB.
+        first: Stamp from which the time counts, ns.
+    """
     for column, picture in enumerate((frame.thermal, frame.visible, frame.fused)):
-        cell = fitted(picture, _CELL_WIDTH, cell_height)
+        cell = fitted(picture, CELL_WIDTH, cell_height)
         if column == 2 and cell.shape[0] * frame.array.width == cell.shape[1] * frame.array.height:
             draw_regions(cell, drawn_labels(frame.array.present(), frame.array.width,
                                             frame.array.height),
                          (frame.array.width, frame.array.height), colours)
         left = _column(column)
-        canvas[top : top + cell_height, left : left + _CELL_WIDTH] = cell
+        canvas[top : top + cell_height, left : left + CELL_WIDTH] = cell
     baseline = top + cell_height + 20
     array = frame.array
     gap = (array.thermal_stamp - array.visible_stamp) / 1e6

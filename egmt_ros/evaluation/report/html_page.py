@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
-
-import cv2
-import numpy as np
 
 from egmt_ros.errors import EgmtError
 from egmt_ros.evaluation.distribution import Distribution
@@ -27,6 +22,7 @@ from egmt_ros.evaluation.report.page_charts import (
     histogram,
     score_strip,
 )
+from egmt_ros.evaluation.report.page_parts import document, fact_table, jpeg_url, number
 from egmt_ros.evaluation.report.pictures import FramePictures
 from egmt_ros.evaluation.report.recording import Recording
 from egmt_ros.evaluation.report.summary import Summary, end_to_end
@@ -58,14 +54,8 @@ def html_page(
         _head(summary), _tiles(summary), _viewer(pictures),
         _timeline(summary, recording, array_seconds, duration), _account(summary, recording, times),
         _latency(summary, recording), _agreement(summary), _facts(summary)))
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>EGMT replay of {escape(Path(summary.bag['path']).name)}</title>\n"
-        f'<link rel="icon" href="data:,">\n<style>{STYLE}</style>\n</head>\n<body>\n'
-        f"<main>{body}</main>\n"
-        f'<script type="application/json" id="data">{data}</script>\n'
-        f"<script>{SCRIPT}</script>\n</body>\n</html>\n")
+    return document(
+        f"EGMT replay of {Path(summary.bag['path']).name}", body, STYLE, SCRIPT, data)
 
 
 def save_html_page(path: Path, summary: Summary, recording: Recording,
@@ -82,7 +72,7 @@ def save_html_page(path: Path, summary: Summary, recording: Recording,
 
 
 def _script_data(recording: Recording, pictures: Sequence[FramePictures],
-                 array_seconds: Sequence[float], duration: float) -> str:
+                 array_seconds: Sequence[float], duration: float) -> dict[str, Any]:
     seconds = {array.received: t for array, t in
                zip(recording.arrays, array_seconds, strict=True)}
     colours = {name: "#{:02x}{:02x}{:02x}".format(*rgb)
@@ -93,21 +83,14 @@ def _script_data(recording: Recording, pictures: Sequence[FramePictures],
         with_region = set(drawn_labels(array.present(), array.width, array.height))
         frames.append({
             "time": round(seconds.get(array.received, 0.0), 3), "width": array.width,
-            "height": array.height, "thermal": _jpeg(frame.thermal),
-            "visible": _jpeg(frame.visible), "fused": _jpeg(frame.fused),
+            "height": array.height,
+            **{side: jpeg_url(getattr(frame, side), _PICTURE_WIDTH)
+               for side in ("thermal", "visible", "fused")},
             "labels": [{"name": label.name, "score": round(label.score, 3),
                         "region": label.region if label in with_region else None}
                        for label in array.present()],
         })
-    text = json.dumps({"duration": duration, "colours": colours, "frames": frames})
-    return text.replace("<", "\\u003c")  # no name may end the script
-
-
-def _jpeg(picture: np.ndarray) -> str:
-    scale = min(1.0, _PICTURE_WIDTH / picture.shape[1])
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+    return {"duration": duration, "colours": colours, "frames": frames}
 
 
 def _head(summary: Summary) -> str:
@@ -153,7 +136,7 @@ def _viewer(pictures: Sequence[FramePictures]) -> str:
     first = pictures[0]
     figures = "".join(
         f'<figure><figcaption>{name}</figcaption><div class="view"><img id="{side}" '
-        f'alt="{name}" src="{_jpeg(picture)}">'
+        f'alt="{name}" src="{jpeg_url(picture, _PICTURE_WIDTH)}">'
         + ('<svg id="regions"></svg>' if side == "fused" else "") + "</div></figure>"
         for side, name, picture in (("thermal", "Thermal", first.thermal),
                                     ("visible", "Visible", first.visible),
@@ -271,9 +254,6 @@ def _agreement(summary: Summary) -> str:
     if agreement is None:
         return ""
 
-    def number(value: float | None) -> str:
-        return "–" if value is None else f"{value:.2f}"
-
     rows = "".join(
         f"<tr><td>{escape(e.name)}</td><td>{number(e.precision)}</td><td>{number(e.recall)}</td>"
         f"<td>{e.true_positive}</td><td>{e.false_positive}</td><td>{e.false_negative}</td></tr>"
@@ -293,20 +273,7 @@ def _agreement(summary: Summary) -> str:
 
 
 def _facts(summary: Summary) -> str:
-    def table(values: dict[str, Any]) -> str:
-        return "<table>" + "".join(
-            f'<tr><td>{escape(str(k))}</td><td class="text">{escape(_plain(v))}</td></tr>'
-            for k, v in values.items() if v not in ("", None, {})) + "</table>"
-
     return (
         '<section><h2>Facts</h2><div class="pair">'
-        f"<div>{table({**summary.model, **summary.machine, **summary.session})}</div>"
-        f"<div>{table({**summary.versions, **summary.bag})}</div></div></section>")
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" for k, v in value.items())
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+        f"<div>{fact_table({**summary.model, **summary.machine, **summary.session})}</div>"
+        f"<div>{fact_table({**summary.versions, **summary.bag})}</div></div></section>")

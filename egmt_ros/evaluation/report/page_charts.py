@@ -21,7 +21,7 @@ def runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
 def axis(duration: float) -> str:
     """Ticks in seconds under the strips."""
     step = next((s for s in (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
-                 if duration / s <= 8), 1800)
+                 if duration / s <= 8), 1800 * int(np.ceil(duration / (8 * 1800))))
     ticks = np.arange(0.0, duration + 1e-9, step)
     spans = "".join(
         f'<span style="left:{100 * t / duration:.2f}%">{t:g}{" s" if t == 0 else ""}</span>'
@@ -33,11 +33,16 @@ def score_strip(
     times: Sequence[float],
     scores: Sequence[float | None],
     present: Sequence[bool],
-    truth: Sequence[bool] | None,
+    truth: Sequence[bool | None] | None,
     threshold: float | None,
     duration: float,
+    alt: str = "",
 ) -> str:
-    """An entity over time: score as a line, presence as a tint, ground truth as a bar below."""
+    """An entity over time: score as a line, presence as a tint, ground truth as a bar below.
+
+    The line breaks where a score is None; truth of None is unknown. ``alt``: what is said of it to
+    who cannot see it.
+    """
     x = [_WIDTH * t / duration for t in times]
     ends = [*x[1:], min(_WIDTH, 2 * x[-1] - x[-2])] if len(x) > 1 else [_WIDTH]
     parts = [f'<rect class="track" width="{_WIDTH:g}" height="27"/>']
@@ -50,15 +55,17 @@ def score_strip(
 
     bars(present, "present", 0, 27)
     if truth is not None:
-        bars(truth, "truth", 29, 4)
+        bars([bool(there) for there in truth], "truth", 29, 4)
+        bars([there is None for there in truth], "unknown", 30, 2)
     if threshold is not None:
         y = 26 - 25 * threshold
         parts.append(f'<line class="limit" x1="0" x2="{_WIDTH:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
-    points = [f"{a:.1f},{26 - 25 * s:.1f}" for a, s in zip(x, scores, strict=True)
-              if s is not None]
-    if points:
-        parts.append(f'<polyline class="score" points="{" ".join(points)}"/>')
-    return (f'<svg viewBox="0 0 {_WIDTH:g} 34" preserveAspectRatio="none" role="img">'
+    for first, last in runs([score is not None for score in scores]):
+        points = " ".join(f"{x[i]:.1f},{26 - 25 * (scores[i] or 0.0):.1f}"
+                          for i in range(first, last))
+        parts.append(f'<polyline class="score" points="{points}"/>')
+    label = f' aria-label="{escape(alt)}"' if alt else ""
+    return (f'<svg viewBox="0 0 {_WIDTH:g} 34" preserveAspectRatio="none" role="img"{label}>'
             f'{"".join(parts)}</svg>')
 
 

@@ -14,7 +14,7 @@ from egmt_ros.evaluation.live.cdr import header_stamp
 from egmt_ros.evaluation.live.result import SessionResult
 from egmt_ros.evaluation.report.recording import LabelArray, Recording
 from egmt_ros.pipeline.image_pixels import visible_array
-from egmt_ros.pipeline.image_view import BAYER, image_view
+from egmt_ros.pipeline.image_view import BAYER, ImageView, image_view
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,23 +70,31 @@ def _images(bag: Any, topic: str, stamps: set[int]) -> dict[int, np.ndarray]:
 
 
 def display_image(message: Any) -> np.ndarray:
-    """A sensor_msgs/Image for the eye: HxWx3 uint8 BGR.
-
-    16-bit grey and float images are stretched between their 0.5th and 99.5th percentile.
+    """A sensor_msgs/Image for the eye, see `display_view`.
 
     Raises:
         InputError: The encoding cannot be shown or the data are too short.
     """
-    view = image_view(message)
+    return display_view(image_view(message))
+
+
+def display_view(view: ImageView, limits: tuple[float, float] | None = None) -> np.ndarray:
+    """An image for the eye: HxWx3 uint8 BGR.
+
+    Args:
+        view: Of the image.
+        limits: Values of a 16-bit grey or float image that are shown black and white; None: its
+            0.5th and 99.5th percentile.
+    """
     image = view.array
     measured = image.ndim == 2 and image.dtype != np.uint8 and view.encoding not in BAYER
-    image = _stretched(image) if measured else visible_array(view)
+    image = _stretched(image, limits) if measured else visible_array(view)
     return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
 
 
-def _stretched(image: np.ndarray) -> np.ndarray:
+def _stretched(image: np.ndarray, limits: tuple[float, float] | None) -> np.ndarray:
     values = np.nan_to_num(image.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = np.percentile(values, (0.5, 99.5))
+    low, high = np.percentile(values, (0.5, 99.5)) if limits is None else limits
     scaled = (values - low) * (255.0 / max(float(high - low), 1e-6))
     return np.clip(scaled, 0, 255).astype(np.uint8)
 
