@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,8 @@ def write_bags(folder: Path, entities: tuple[str, ...] = ("person", "car")) -> P
                                      keys[f"{side}_stamp"], image))  # fmt: skip
         fused = image_message(np.full((*SIZE, 3), 200, np.uint8), keys["stamp"], "visible")
         labels = label_message(keys["stamp"], keys["thermal_stamp"], entities)
-        outputs += [BagMessage("/egmt_fusion/output/image", IMAGE, keys["stamp"], fused),
-                    BagMessage("/egmt_fusion/output/entities", ENTITIES, keys["stamp"], labels)]  # fmt: skip
+        for name, kind, message in (("image", IMAGE, fused), ("entities", ENTITIES, labels)):
+            outputs.append(BagMessage(f"/egmt_fusion/output/{name}", kind, keys["stamp"], message))
     bag = folder.parent / "source"
     write_bag(bag, sorted(inputs, key=lambda message: message.stamp))
     write_bag(folder / "bag", outputs)
@@ -89,11 +90,9 @@ def walk(tmp_path_factory: pytest.TempPathFactory, scene_folder: Callable[..., P
     folder = scene_folder(
         tmp_path_factory.mktemp("walk") / "out", frames=60, missing=(7, 8, 30),
         lift={"vif_min": 0.2, "q_min": 0.2, "ssim_min": 0.2, "cc_min": 0.2},
-        bag={"path": str(tmp_path_factory.getbasetemp() / "gone")}, timing=("fuse_ms",))  # fmt: skip
-    source = write_bags(folder)
-    text = (folder / "run.json").read_text(encoding="utf-8")
-    gone = str(tmp_path_factory.getbasetemp() / "gone")
-    (folder / "run.json").write_text(text.replace(gone, str(source)), encoding="utf-8")
+    )  # fmt: skip
+    run = load_result(folder).run
+    replace(run, bag={**run.bag, "path": str(write_bags(folder))}).save(folder)
     return folder
 
 
@@ -286,7 +285,8 @@ def test_many_frames_stay_a_small_page(tmp_path, replay_folder, report):
         scores={name: rng.random(count).tolist() for name in ("person", "car", "sky")},
         metrics={f"{method}.{metric}": rng.random(count).tolist()
                  for method in ("ours", "thermal", "visible") for metric in ("vif_min", "q_min")},
-        unused=[["thermal", 10**18 + i, "unpaired", "gap"] for i in range(5000)]).folder  # fmt: skip
+        unused=[["thermal", 10**18 + i, "unpaired", "gap"] for i in range(5000)],
+    ).folder  # fmt: skip
     page = report(folder)
     assert len(page.page) < 1_000_000
     assert f"{count} of {count} fused" in page.text

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import yaml
 
 from egmt_ros.evaluation.live.topics import output_topics
+from egmt_ros.evaluation.offline.output_bag import topics_of_run
 from egmt_ros.resources import config_path
 
 NODE = "egmt_fusion"
@@ -50,3 +51,12 @@ def test_foxglove_shows_images_entities_diagnostics_and_latency() -> None:
     }  # fmt: skip
     panels = {text for text in texts(layout["layout"]) if "!" in text}
     assert panels == set(layout["configById"]), "every panel has its place"
+
+
+def test_both_layouts_open_the_output_bag_of_an_evaluation() -> None:
+    written = {role: topic["name"] for role, topic in topics_of_run().items()}
+    rviz = topics_in(yaml.safe_load(config_path("egmt.rviz").read_text(encoding="utf-8")))
+    text = config_path("foxglove_layout.json").read_text(encoding="utf-8")
+    foxglove = topics_in(json.loads(text)["configById"])
+    assert written["image"] in rviz
+    assert {written["image"], written["entities"]} <= foxglove

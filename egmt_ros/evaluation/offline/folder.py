@@ -9,6 +9,7 @@ from egmt_ros.errors import DataError
 from egmt_ros.evaluation.replay.result import OUTPUT_BAG
 from egmt_ros.evaluation.replay.run import RUN
 from egmt_ros.evaluation.replay.tables import FRAMES, SCORES, TIMING, TRUTH, UNUSED
+from egmt_ros.evaluation.report.montage import FILES
 
 PROGRESS = "progress.csv"
 """For each frame of a run that is not complete: messages of the bag so far, and their hash."""
@@ -16,7 +17,7 @@ EARLIER = "earlier"
 """Folder in it with what an interrupted run left, while it is gone on with."""
 
 TABLES = (FRAMES, SCORES, TRUTH, UNUSED, TIMING)
-MADE = (RUN, *TABLES, PROGRESS, "summary.json", "report.html")
+MADE = (RUN, *TABLES, PROGRESS, "summary.json", "report.html", *FILES)
 """Files of an evaluation that a new one replaces."""
 
 

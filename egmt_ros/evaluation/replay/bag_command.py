@@ -81,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
     from egmt_ros.evaluation.replay.result import load_result
     from egmt_ros.evaluation.replay.summary import summarise
     from egmt_ros.evaluation.replay.truth_of_replay import add_truth, check_truth
+    from egmt_ros.evaluation.report.replay_page import save_replay_report
 
     asked, live = _request(args), live_options(args)
     if asked.resume and asked.overwrite:
@@ -97,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
     summary = summarise(result)
     summary.save(asked.out)
     print_result(result, summary)
+    print(f"report: {save_replay_report(asked.out, result, summary)}")
     if done.complete:
         return 0
     return 130 if any(p.startswith("interrupted") for p in done.problems) else 1

@@ -19,6 +19,9 @@ RATE = 5.0
 """Pictures a second."""
 
 STEM = "montage"
+FILES = tuple(f"{STEM}{suffix}" for suffix in (".webp", ".mp4", ".avi", ".png"))
+"""What it may be called."""
+
 _QUALITY = 72
 _VIDEOS = ((".mp4", "mp4v"), (".avi", "MJPG"))
 
@@ -57,8 +60,8 @@ def save_montage(
         DataError: It cannot be written.
     """
     try:
-        for suffix in (".webp", ".mp4", ".avi", ".png"):
-            (folder / f"{STEM}{suffix}").unlink(missing_ok=True)
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
         if not frames:
             return None
         drawn = montage_pictures(frames, names)
