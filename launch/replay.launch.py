@@ -22,7 +22,15 @@ from egmt_ros.ros.launch_actions import declared, given
 from egmt_ros.ros.launch_plan import dds_environment, player_command, start_delay
 
 # Handed on to fusion.launch.py.
-HANDED_ON = ("params_file", "thermal_topic", "visible_topic", "device", "log_level")
+HANDED_ON = (
+    "params_file",
+    "thermal_topic",
+    "visible_topic",
+    "thermal_camera_info_topic",
+    "visible_camera_info_topic",
+    "device",
+    "log_level",
+)
 
 OWN = ("bag", "rate", "loop", "delay", "rviz")
 

@@ -143,7 +143,7 @@ def dds_environment(environment: Mapping[str, str]) -> tuple[dict[str, str], str
 
 
 def player_command(bag: Path, rate: str, loop: bool) -> list[str]:
-    """`ros2 bag play` with /clock at 100 Hz.
+    """`ros2 bag play` with /clock at 100 Hz; topics have the QoS that the bag has of them.
 
     Args:
         bag: Folder of a rosbag2, or its mcap or db3 file.

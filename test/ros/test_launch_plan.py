@@ -97,7 +97,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_the_player(tmp_path: Path) -> None:
     command = launch_plan.player_command(tmp_path, "2.0", True)
     assert command[:4] == ["ros2", "bag", "play", str(tmp_path)]
-    assert "--clock" in command and command[-3:] == ["--rate", "2.0", "--loop"]
+    assert command[command.index("--clock") + 1] == "100"
+    assert not [word for word in command if "qos" in word]  # that of the bag stays
+    assert command[-3:] == ["--rate", "2.0", "--loop"]
     assert "--loop" not in launch_plan.player_command(tmp_path, "1", False)
     for rate in ("0", "-1", "fast", "inf", "nan"):
         with pytest.raises(ConfigError, match="rate:="):
@@ -243,11 +245,13 @@ def test_multi_camera_starts_a_process_for_each_pair(started) -> None:
 
 
 def test_replay_starts_node_player_and_viewer(started, tmp_path: Path) -> None:
-    actions = started("replay.launch.py", bag=str(tmp_path), thermal_topic="/t", loop="true")
+    actions = started("replay.launch.py", bag=str(tmp_path), thermal_topic="/t", loop="true",
+                      visible_camera_info_topic="/v/camera_info")  # fmt: skip
     (include,) = actions["IncludeLaunchDescription"]
     assert include.given[0].given == (str(ROOT / "launch" / "fusion.launch.py"),)
     handed_on = dict(include.named["launch_arguments"])
     assert (handed_on["use_sim_time"], handed_on["thermal_topic"]) == ("true", "/t")
+    assert handed_on["visible_camera_info_topic"] == "/v/camera_info"
     (timer,) = actions["TimerAction"]
     assert timer.named["period"] == 5.0
     (player,) = timer.named["actions"]
