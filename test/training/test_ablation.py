@@ -365,6 +365,7 @@ def config(tmp_path: Path) -> TrainingConfig:
         masks={"A": {"folder": "seg", "classes": {2: "person"}}},
         overlaps={},
         pretrained=False,
+        threads=1,
         steps=2,
         checkpoint_every=1,
         network=NETWORK,

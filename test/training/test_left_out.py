@@ -78,6 +78,7 @@ def test_the_prior_of_an_entity_that_is_left_out_is_that_of_the_others(
         left_out=("tree",),
         overlaps={},
         pretrained=False,
+        threads=1,
         network=network,
     )
     given = sample()
