@@ -27,6 +27,7 @@ from egmt_ros.evaluation.compare.live_figures import independent
 from egmt_ros.evaluation.compare.markdown import markdown
 from egmt_ros.evaluation.compare.matching import match
 from egmt_ros.evaluation.compare.onsets import onsets_of
+from egmt_ros.evaluation.compare.setups import differences
 from egmt_ros.evaluation.labels.label_metrics import average_precision, f1
 from egmt_ros.evaluation.replay.intervals import Interval
 from egmt_ros.evaluation.replay.result import Result, load_result
@@ -186,6 +187,18 @@ def test_figure_that_hangs_on_few_frames_has_no_interval(folders: dict[str, Resu
 def test_sources_that_differ_are_said(other: Comparison):
     assert len(other.warnings) == 1
     assert other.warnings[0].startswith("Other thermal.range_mode: the images differ")
+
+
+def test_thresholds_in_single_precision_are_no_difference(folders: dict[str, Result]):
+    thresholds = dict.fromkeys(folders["a"].run.thresholds, float(np.float32(0.438)))
+    versions = {**folders["a"].run.versions, "rmw": ""}
+    a = changed(folders["a"], thresholds=dict.fromkeys(thresholds, 0.438))
+    b = changed(folders["again"], thresholds=thresholds, versions=versions)
+    assert differences(a.run, b.run) == []
+    other = changed(b, thresholds={**thresholds, "car": 0.439}, versions={"rmw": "fast"})
+    found = {d.what: (d.a, d.b) for d in differences(a.run, other.run)}
+    assert found["threshold of car"] == ("0.438", "0.439")
+    assert found["version of rmw"] == ("-", "fast")
 
 
 def test_markdown_says_what_decides(other: Comparison):
@@ -356,7 +369,7 @@ def test_verdict_follows_direction_and_interval(
 def live(result: Result, cores: float, highest: float | None) -> Result:
     wobble = np.random.default_rng(int(cores * 100)).normal(0, 0.02, 60)
     over_time = [(float(i), cores + wobble[i], 400.0 + wobble[i]) for i in range(60)]
-    facts = {"process": {"over_time": over_time, "slope_mib_per_min": 0.1},
+    facts = {"process": {"over_time": over_time, "slope_mib_per_min": cores / 5},
              "highest_rate_hz": highest, "rates_hz": {"fused": 29.5}}  # fmt: skip
     return changed(result, kind="live", live=facts)
 
@@ -367,7 +380,10 @@ def test_live_replays_are_compared_in_what_they_take(folders: dict[str, Result])
     assert cores.verdict == WORSE and cores.difference == pytest.approx(0.3, abs=0.02)
     assert cores.measured.difference.low > 0.25
     assert found["memory_mib"].verdict == UNCLEAR
-    assert found["fused_hz"].verdict == UNCLEAR and found["fused_hz"].difference == 0
+    assert found["fused_hz"].verdict == SAME
+    assert found["memory_slope"].verdict == UNCLEAR
+    assert found["memory_slope"].measured.reason == "one value of each: no interval"
+    assert found["unused.thermal.unpaired"].verdict == UNCLEAR
     assert found["highest_rate_hz"].measured.reason == "one of the live replays did not measure it"
     assert found["timing.fuse_ms.p50"].verdict == WORSE
     offline = by_name(compared(folders["a"], live(folders["b"], 0.5, 40.0)))

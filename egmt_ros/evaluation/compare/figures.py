@@ -108,6 +108,21 @@ class Compared:
         return None if change is None or not base else 100.0 * change / abs(base)
 
 
+ONE_VALUE = "one value of each: no interval"
+
+
+def of_one_value(a: float, b: float, exact: bool = False) -> Measured:
+    """What a run has a single value of; equal values are the same, others cannot be told apart.
+
+    Args:
+        a, b: Of the two.
+        exact: As of `Measured`: they can.
+    """
+    bound = 0.0 if a == b else np.nan
+    reason = "" if exact or a == b else ONE_VALUE
+    return Measured(a, b, Interval(b - a, bound, bound, 1), exact, reason)
+
+
 def unmeasured(reason: str) -> Callable[[Draws], Measured]:
     """A `Figure.measure` of what the evaluations do not hold."""
     return lambda draws: Measured(None, None, None, reason=reason)

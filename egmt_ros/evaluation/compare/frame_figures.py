@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from egmt_ros.evaluation.compare.figures import Draws, Figure, Measured
+from egmt_ros.evaluation.compare.figures import Draws, Figure, Measured, of_one_value
 from egmt_ros.evaluation.compare.fusion_figures import paired
 from egmt_ros.evaluation.compare.matching import REFERENCE, Pair, matched_rows
 from egmt_ros.evaluation.live.account import OUTCOMES, SIDES
@@ -58,10 +58,7 @@ def _unused(pair: Pair, side: str, counter: str) -> Figure:
         if None in accounts:
             return Measured(None, None, None, reason=f"no account of the {side} frames")
         a, b = (float(account.get(counter, 0)) for account in accounts)
-        exact = _repeats(pair)
-        change = Interval(b - a, np.nan, np.nan, 1)
-        reason = "" if exact else "one count of each: no interval"
-        return Measured(a, b, change, exact, reason)
+        return of_one_value(a, b, _repeats(pair))
 
     return Figure(f"unused.{side}.{counter}", f"{side} frames {_words(counter)}", -1, measure)
 

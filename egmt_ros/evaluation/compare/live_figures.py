@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from egmt_ros.evaluation.compare.figures import Draws, Figure, Measured, unmeasured
+from egmt_ros.evaluation.compare.figures import (
+    Draws,
+    Figure,
+    Measured,
+    of_one_value,
+    unmeasured,
+)
 from egmt_ros.evaluation.compare.fusion_figures import doubt
 from egmt_ros.evaluation.compare.matching import Pair
 from egmt_ros.evaluation.replay.intervals import Interval, mean_interval
-
-ONE_VALUE = "one value of each: no interval"
 
 
 def live_figures(pair: Pair) -> list[Figure]:
@@ -65,8 +69,7 @@ def _single(
     a, b = (_value(live, path) for live in lives)
     if a is None or b is None:
         return Figure(name, title, direction, unmeasured(_why(lives)))
-    found = Measured(a, b, Interval(b - a, np.nan, np.nan, 1), reason=ONE_VALUE)
-    return Figure(name, title, direction, lambda draws: found)
+    return Figure(name, title, direction, lambda draws: of_one_value(a, b))
 
 
 def _value(live: Any, path: tuple[str, ...]) -> Any:

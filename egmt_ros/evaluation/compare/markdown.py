@@ -10,6 +10,7 @@ from egmt_ros.evaluation.compare.comparison import Comparison
 from egmt_ros.evaluation.compare.figures import (
     BETTER,
     NEUTRAL,
+    ONE_VALUE,
     SAME,
     UNCLEAR,
     UNMEASURED,
@@ -42,7 +43,7 @@ def markdown(found: Comparison) -> str:
         f"## Cannot be told\n\n{_table_and_names(listed[UNCLEAR], False)}",
         f"## Differs without a verdict\n\n{_table_and_names(listed[NEUTRAL], True)}",
     ]
-    same = [f for f in listed[SAME] if f.measured.a or not f.measured.exact]
+    same = [f for f in listed[SAME] if f.measured.a or not f.name.startswith("unused.")]
     if same:
         parts.append(f"## The same in both\n\n{_names(same)}.")
     if listed[UNMEASURED]:
@@ -117,9 +118,9 @@ def _row(figure: Compared) -> str:
     elif np.isfinite(interval.low):
         bounds = f"{_signed(interval.low, digits)} to {_signed(interval.high, digits)}"
     else:
-        bounds = "too few"
+        bounds = "one value" if found.reason == ONE_VALUE else "too few"
     percent = "" if figure.percent is None else f"{_percent(figure.percent)} %"
-    count = "" if found.exact else str(interval.count)
+    count = "" if found.exact or found.reason == ONE_VALUE else str(interval.count)
     title = _cell(f"{figure.title} (`{figure.name}`)")
     cells = [title, a, b, _signed(change, digits), bounds, percent, count]
     return f"| {' | '.join(cells)} |"
@@ -169,8 +170,8 @@ def _footer(found: Comparison) -> str:
     )
     if any(f.name.startswith("timing.") for f in judged):
         text += (
-            " Times are of one run each: what else the machine did meanwhile is not in their"
-            " intervals."
+            " Times, and what a live node drops and takes, are of one run each: what else the"
+            " machine did meanwhile is not in their intervals."
         )
     return text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ def differences(a: Run, b: Run) -> list[Difference]:
     facts = _facts(a), _facts(b)
     named = dict.fromkeys((*facts[0], *facts[1]))
     rows = [(name, facts[0].get(name), facts[1].get(name)) for name in named]
-    return [Difference(name, _words(x), _words(y)) for name, x, y in rows if x != y]
+    return [Difference(name, _words(x), _words(y)) for name, x, y in rows if not _same(x, y)]
 
 
 def warnings(pair: Pair) -> list[str]:
@@ -111,8 +112,15 @@ def _flat(given: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return flat
 
 
+def _same(a: Any, b: Any) -> bool:
+    """Whether two facts agree; messages hold thresholds in single precision, files in double."""
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-6)
+    return a == b or (a in (None, "") and b in (None, ""))
+
+
 def _words(value: Any) -> str:
-    if value is None:
+    if value in (None, ""):
         return NOTHING
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value)) or NOTHING
