@@ -12,7 +12,7 @@ from typing import Any
 from egmt_ros.errors import DataError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.offline.earlier import Earlier, check_same, set_aside
-from egmt_ros.evaluation.offline.folder import EARLIER, PROGRESS, prepare_folder
+from egmt_ros.evaluation.offline.folder import EARLIER, PROGRESS, clear_folder, prepare_folder
 from egmt_ros.evaluation.offline.frames import FrameMaker
 from egmt_ros.evaluation.offline.fusing import PairFusing, load_configured_engine
 from egmt_ros.evaluation.offline.interrupting import Interruption
@@ -62,14 +62,16 @@ def run_offline(request: ReplayRequest, engine_factory: EngineFactory = load_eng
     """
     begun = time.monotonic()
     setting = settle(request)
-    resume = prepare_folder(
-        request.out, request.bag, resume=request.resume, overwrite=request.overwrite
-    )
+    # What is to be replaced stays until there is an engine to replace it with.
+    goes_on = request.resume or request.overwrite
+    resume = prepare_folder(request.out, request.bag, resume=goes_on, overwrite=False)
     engine = load_configured_engine(engine_factory, setting.parameters, lambda line: None)
     try:
+        if request.overwrite:
+            clear_folder(request.out)
         replay = _Replay(request, setting, engine)
         replay.seconds["prepare"] = time.monotonic() - begun
-        if not resume:
+        if request.overwrite or not resume:
             return replay.run()
         before = load_run(request.out)
         check_same(before, replay.fields(), request.out)

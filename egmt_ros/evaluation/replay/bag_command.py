@@ -63,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="go on with what an interrupted run left there"
     )
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
+    how.add_argument(
+        "--no-report", action="store_true", help="no report.html and no montage, only the numbers"
+    )
     add_live_arguments(parser)
 
 
@@ -98,7 +101,8 @@ def run(args: argparse.Namespace) -> int:
     summary = summarise(result)
     summary.save(asked.out)
     print_result(result, summary)
-    print(f"report: {save_replay_report(asked.out, result, summary)}")
+    if not args.no_report:
+        print(f"report: {save_replay_report(asked.out, result, summary)}")
     if done.complete:
         return 0
     return 130 if any(p.startswith("interrupted") for p in done.problems) else 1

@@ -114,6 +114,8 @@ def test_the_command_ends_as_scripts_expect_it(tmp_path, bags, monkeypatch, caps
     with_engine(bags.FakeEngine())
     assert main(command) == 1
     assert "--resume" in capsys.readouterr().err
+    assert main([*command, "--resume", "--no-report"]) == 0
+    assert "report:" not in capsys.readouterr().out
     assert main([*command, "--resume"]) == 0
     said = capsys.readouterr().out
     assert "thermal: /thermal/image_raw (sensor_msgs/msg/Image; " in said

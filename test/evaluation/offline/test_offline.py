@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -219,5 +220,8 @@ def test_folders_that_hold_other_things_are_left_alone(tmp_path, bags, evaluate)
         evaluate(inside, tmp_path / "out", overwrite=True)
     shutil.rmtree(inside)
     (tmp_path / "out" / "mine.txt").touch()
+    with pytest.raises(ZeroDivisionError):  # an engine that cannot be loaded replaces nothing
+        evaluate(bag, tmp_path / "out", SimpleNamespace(load=lambda **_: 1 / 0), overwrite=True)
+    assert len(load_result(tmp_path / "out").frames) == 2
     evaluate(bag, tmp_path / "out", overwrite=True)
     assert (tmp_path / "out" / "mine.txt").exists()
