@@ -9,8 +9,8 @@ from egmt_ros.errors import DataError
 from egmt_ros.evaluation.replay.result import OUTPUT_BAG
 from egmt_ros.evaluation.replay.run import RUN
 from egmt_ros.evaluation.replay.tables import FRAMES, SCORES, TIMING, TRUTH, UNUSED
-from egmt_ros.evaluation.report.montage import FILES as MONTAGES
 from egmt_ros.evaluation.report.montage import FILES
+from egmt_ros.evaluation.report.montage import FILES as MONTAGES
 
 PROGRESS = "progress.csv"
 """For each frame of a run that is not complete: messages of the bag so far, and their hash."""
