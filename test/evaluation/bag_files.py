@@ -155,3 +155,11 @@ def mcap_chunk(
 def mcap_end() -> bytes:
     """The end of a file without a summary."""
     return record(15, bytes(4)) + record(2, bytes(20)) + MCAP
+
+
+def varint(number: int) -> bytes:
+    """A number as SQLite's files have it: 7 bits a byte, all but the last marked."""
+    found = [number & 0x7F]
+    while number := number >> 7:
+        found.append(0x80 | number & 0x7F)
+    return bytes(reversed(found))
