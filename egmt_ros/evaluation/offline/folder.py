@@ -10,7 +10,6 @@ from egmt_ros.evaluation.replay.result import OUTPUT_BAG
 from egmt_ros.evaluation.replay.run import RUN
 from egmt_ros.evaluation.replay.tables import FRAMES, SCORES, TIMING, TRUTH, UNUSED
 from egmt_ros.evaluation.report.montage import FILES
-from egmt_ros.evaluation.report.montage import FILES as MONTAGES
 
 PROGRESS = "progress.csv"
 """For each frame of a run that is not complete: messages of the bag so far, and their hash."""
@@ -68,7 +67,7 @@ def prepare_folder(out: Path, bag: Path, *, resume: bool, overwrite: bool) -> bo
 
 def clear_folder(out: Path) -> None:
     """Remove an evaluation; other files in the folder stay."""
-    for name in (*MADE, *MONTAGES):
+    for name in MADE:
         (out / name).unlink(missing_ok=True)
     for name in (OUTPUT_BAG, EARLIER, f"{EARLIER}.part"):
         shutil.rmtree(out / name, ignore_errors=True)
