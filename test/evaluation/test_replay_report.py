@@ -234,8 +234,14 @@ def test_one_frame_without_metrics_labels_or_times(tmp_path, replay_folder, repo
     folder = replay_folder(tmp_path / "out", 1, timing={"fuse_ms": [None]}).folder
     text = report(folder).text
     for said in ("No metrics were measured", "No frame has labels", "No frame was timed",
-                 "There is no ground truth", "Pictures of bags/night are missing"):  # fmt: skip
+                 "There is no ground truth", "No frame was scored",
+                 "Pictures of bags/night are missing"):  # fmt: skip
         assert said in text, said
+
+
+def test_scored_alone_it_cannot_be_called_better(tmp_path, scene_folder, report):
+    folder = scene_folder(tmp_path / "out", frames=5, methods=("ours",), truth=False)
+    assert "Neither camera's image was scored beside the fused one" in report(folder).text
 
 
 def test_a_damaged_source_bag_leaves_the_fused_pictures(tmp_path, scene_folder, report):

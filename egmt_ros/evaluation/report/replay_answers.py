@@ -11,6 +11,13 @@ from egmt_ros.evaluation.replay.summary import Summary
 from egmt_ros.evaluation.report.page_parts import NOTHING, number
 
 YES, NO, UNSURE = "yes", "no", "unsure"
+RIGHT, HALF_RIGHT = 0.8, 0.5
+"""F1 from which labels are called mostly and partly right."""
+
+STEADY, UNSTEADY = 0.01, 0.2
+"""Share of a camera's frames that a live node may lose or leave out, to be called fast enough, and
+to be called not steady."""
+
 _MARKS = {YES: "good", NO: "bad", UNSURE: "unsure"}
 
 
@@ -49,7 +56,9 @@ def _better(summary: Summary) -> Reply:
     question = "Is the fused image better than either camera?"
     telling = next((answer for answer in summary.answers if answer.tells), None)
     if telling is None or not summary.frames:
-        return Reply(question, "Not measured.", UNSURE, "No frame was scored.")
+        why = ("Neither camera's image was scored beside the fused one."
+               if any(summary.fusion.values()) else "No frame was scored.")
+        return Reply(question, "Not measured.", UNSURE, why)
     verdicts = set(telling.better_than.values())
     more = "".join(f" {a.sentence}" for a in summary.answers if not a.tells)
     if verdicts == {"yes"}:
@@ -76,20 +85,22 @@ def _labels(summary: Summary) -> Reply:
     if f1.value is None:
         return Reply(question, "Not known.", UNSURE, f"F1 is not defined: {f1.reason}." + restless)
     reason = (
-        f"Mean over entities, of {truth.frames_known} frames with ground truth: F1 "
-        f"{_figure(f1)}, average precision {_figure(ap)}, recall {_figure(recall)}.")
+        f"{truth.frames_known} frames have ground truth. Mean over the entities for which it is "
+        f"defined: F1 {_figure(f1)}, recall {_figure(recall)}, average precision {_figure(ap)}.")
     delay = truth.delay.median_s.value
     if delay is not None:
         reason += f" An entity that came was labelled after {delay:.2f} s (median)."
-    word, mark = (("Mostly.", YES) if f1.value >= 0.8 else ("Partly.", UNSURE)
-                  if f1.value >= 0.5 else ("Mostly not.", NO))
-    return Reply(question, f"{word} ", mark, reason + restless)
+    word, mark = (("Mostly.", YES) if f1.value >= RIGHT else ("Partly.", UNSURE)
+                  if f1.value >= HALF_RIGHT else ("Mostly not.", NO))
+    return Reply(question, word, mark, reason + restless)
 
 
 def _figure(figure: Any) -> str:
-    if figure.low is None or figure.high is None:
-        return number(figure.value)
-    return f"{number(figure.value)} [{number(figure.low)}, {number(figure.high)}]"
+    if figure.value is None:
+        return "not defined"
+    interval = "" if figure.low is None or figure.high is None else (
+        f" [{number(figure.low)}, {number(figure.high)}]")
+    return f"{number(figure.value)}{interval} ({figure.count})"
 
 
 def _fast(summary: Summary) -> Reply:
@@ -131,10 +142,11 @@ def _fast_live(summary: Summary, question: str, said: str) -> Reply:
     if highest is not None:
         said += f" The highest rate that it followed is {highest:g} Hz."
     share = worst / sent if sent else 1.0
-    if share <= 0.01:
+    if share <= STEADY:
         return Reply(question, "Yes, on this machine.", YES, said)
-    return Reply(question, "Not steadily." if share <= 0.2 else "No.",
-                 UNSURE if share <= 0.2 else NO, said)
+    if share <= UNSTEADY:
+        return Reply(question, "Not steadily.", UNSURE, said)
+    return Reply(question, "No.", NO, said)
 
 
 def _accounted(summary: Summary) -> Reply:

@@ -61,7 +61,7 @@ h3 { font-size:1rem; margin:16px 0 4px; }
 @media (max-width:720px) {
   .answers > div { grid-template-columns:1fr; }
   .frame .trio { grid-template-columns:1fr; } .trio .side { grid-template-columns:1fr 1fr; }
-  .strip { grid-template-columns:76px 1fr 62px; gap:6px; } .strip > span { white-space:normal; }
+  .strip { grid-template-columns:86px 1fr 58px; gap:6px; } .strip > span { white-space:normal; }
   .chart { padding-left:42px; } .chart .scale { width:38px; } .under { margin-left:42px; } }
 """
 
