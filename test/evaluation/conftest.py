@@ -138,7 +138,7 @@ def made() -> ModuleType:
     return _neighbour("bag_files")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def parsed_page() -> type:
     """`ParsedPage` of pages.py: an HTML page taken apart."""
     return _neighbour("pages").ParsedPage

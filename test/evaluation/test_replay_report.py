@@ -63,7 +63,7 @@ def write_bags(folder: Path, entities: tuple[str, ...] = ("person", "car")) -> P
     return bag
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def report(parsed_page: type) -> Callable[[Path], Any]:
     def make(folder: Path) -> Any:
         path = save_replay_report(folder)
@@ -96,8 +96,13 @@ def walk(tmp_path_factory: pytest.TempPathFactory, scene_folder: Callable[..., P
     return folder
 
 
-def test_answers_come_first_in_plain_words(walk, report):
-    text = report(walk).text
+@pytest.fixture(scope="module")
+def walk_page(walk: Path, report: Callable[[Path], Any]) -> Any:
+    return report(walk)
+
+
+def test_answers_come_first_in_plain_words(walk_page):
+    text = walk_page.text
     text = text[text.index("Is the fused"):]  # past the list of parts
     order = [text.index(part) for part in (
         "Is the fused image better than either camera? Yes.", "Are the labels right?",
@@ -108,8 +113,8 @@ def test_answers_come_first_in_plain_words(walk, report):
     assert "57 of 60 fused, 3 unpaired" in text
 
 
-def test_numbers_are_those_of_the_summary(walk, report):
-    page, summary = report(walk), summarise(load_result(walk))
+def test_numbers_are_those_of_the_summary(walk, walk_page):
+    page, summary = walk_page, summarise(load_result(walk))
     mean = summary.fusion["ours"]["q_min"]
     assert f"{mean.mean:.3f} {mean.low:.3f} to {mean.high:.3f}" in page.text
     for figure in (summary.truth.macro["f1"], summary.truth.entities[0].measures["ap"]):
@@ -118,8 +123,8 @@ def test_numbers_are_those_of_the_summary(walk, report):
     assert "thermal unpaired: gap 3" in page.text
 
 
-def test_a_list_chooses_the_chart(walk, report):
-    page = report(walk)
+def test_a_list_chooses_the_chart(walk_page):
+    page = walk_page
     lists = {a["data-charts"] for a in page.all("select")}
     assert lists == {"metrics", "times"}
     titles = [a["data-name"] for a in page.all("div") if "data-name" in a]
@@ -127,8 +132,8 @@ def test_a_list_chooses_the_chart(walk, report):
     assert len({a["class"] for a in page.all("polyline") if a["class"] in ("k0", "k1", "k2")}) == 3
 
 
-def test_frames_are_shown_at_their_own_size(walk, report):
-    page, summary = report(walk), summarise(load_result(walk))
+def test_frames_are_shown_at_their_own_size(walk, walk_page):
+    page, summary = walk_page, summarise(load_result(walk))
     numbers = {pick.frame for pick in (*summary.worst, *summary.best)} | set(
         summary.truth.most_wrong[:3])
     cards = [a for a in page.all("article")]

@@ -86,7 +86,8 @@ def _labels(summary: Summary) -> Reply:
         return Reply(question, "Not known.", UNSURE, f"F1 is not defined: {f1.reason}." + restless)
     reason = (
         f"{truth.frames_known} frames have ground truth. Mean over the entities for which it is "
-        f"defined: F1 {_figure(f1)}, recall {_figure(recall)}, average precision {_figure(ap)}.")
+        f"defined (in brackets how many): F1 {_figure(f1)}, recall {_figure(recall)}, average "
+        f"precision {_figure(ap)}.")
     delay = truth.delay.median_s.value
     if delay is not None:
         reason += f" An entity that came was labelled after {delay:.2f} s (median)."
