@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,6 +28,10 @@ os.environ["ROS_LOG_DIR"] = _LOGS
 os.environ["PYTHONPATH"] = os.pathsep.join(
     path for path in (str(ROOT), os.environ.get("PYTHONPATH", "")) if path
 )
+
+# No test is about speed: by default an example of hypothesis that takes 0.2 s is a failure.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _DOMAINS = range(1, 101)
 _domains = itertools.count(os.getpid() * 31)
