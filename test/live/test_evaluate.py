@@ -227,8 +227,9 @@ def test_a_node_that_fails_is_told_with_its_log(bag, tmp_path, monkeypatch):
     options = session.SessionOptions
     monkeypatch.setattr(evaluate, "SessionOptions",
                         lambda **more: options(**more, node_command=command))
-    with pytest.raises(EgmtError, match=r"(?s)node ended with status 3.*node\.log.*no such camera"):
-        run_live(request(bag, tmp_path / "out"), LiveOptions())
+    for _ in range(2):  # the log that was left does not keep a second one from being tried
+        with pytest.raises(EgmtError, match=r"(?s)node ended with status 3.*node\.log.*no such"):
+            run_live(request(bag, tmp_path / "out"), LiveOptions())
     assert _left_over(tmp_path) == []
 
 

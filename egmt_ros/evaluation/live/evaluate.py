@@ -24,7 +24,7 @@ from egmt_ros.evaluation.live.session import SessionOptions, run_session
 from egmt_ros.evaluation.live.sweep import recorded_rate, run_sweep
 from egmt_ros.evaluation.live.topics import check_inputs
 from egmt_ros.evaluation.offline.evaluate import bag_facts
-from egmt_ros.evaluation.offline.folder import prepare_folder
+from egmt_ros.evaluation.offline.folder import LIVE, clear_folder, prepare_folder
 from egmt_ros.evaluation.offline.interrupting import Interruption
 from egmt_ros.evaluation.offline.output_bag import topics_of_run
 from egmt_ros.evaluation.offline.setting import Setting, settle, weights_facts
@@ -44,9 +44,6 @@ from egmt_ros.evaluation.replay.tables import (
     write_table,
 )
 from egmt_ros.evaluation.report.facts import machine, versions
-
-LIVE = "live"
-"""Folder, in that of the results, of logs and of what was sent and received when."""
 
 MOST_LABELS = 1024
 START_TIMEOUT = 180.0  # s for the node to load and prepare the network, on a busy machine
@@ -77,7 +74,8 @@ def run_live(request: ReplayRequest, options: LiveOptions) -> Run:
                  "diagnostics.period": DIAGNOSTICS_PERIOD}
     request = dataclasses.replace(request, parameters={**request.parameters, **overrides})
     setting = settle(request)
-    prepare_folder(request.out, request.bag, resume=False, overwrite=request.overwrite)
+    # What is to be replaced stays until the bag was played.
+    prepare_folder(request.out, request.bag, resume=request.overwrite, overwrite=False)
     shutil.rmtree(request.out / LIVE, ignore_errors=True)
     with Interruption() as interruption:
         return _Evaluation(request, options, setting, interruption).run()
@@ -110,6 +108,7 @@ class _Evaluation:
         account = account_of(session, recorded)
         if not recorded.frames and not session.interrupted:
             raise DataError(self._why_nothing(session, account))
+        clear_folder(request.out, keep=(LIVE,))
         timing = times(recorded, published(account))
         live = live_figures(session, recorded, timing)
         notes = [*self._setting.notes, *session.notes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from egmt_ros.errors import DataError
@@ -15,6 +16,9 @@ PROGRESS = "progress.csv"
 """For each frame of a run that is not complete: messages of the bag so far, and their hash."""
 EARLIER = "earlier"
 """Folder in it with what an interrupted run left, while it is gone on with."""
+
+LIVE = "live"
+"""Folder in it with the logs of a live replay, and what was sent and received when."""
 
 TABLES = (FRAMES, SCORES, TRUTH, UNUSED, TIMING)
 MADE = (RUN, *TABLES, PROGRESS, "summary.json", "report.html", *FILES)
@@ -57,7 +61,7 @@ def prepare_folder(out: Path, bag: Path, *, resume: bool, overwrite: bool) -> bo
             f"{out} holds an evaluation already; give --overwrite to replace it, --resume to go on"
             " with one that was interrupted, or another --out"
         )
-    if any(out.iterdir()):
+    if any(entry.name != LIVE for entry in out.iterdir()):
         raise DataError(
             f"{out} holds other things than an evaluation; expected a new or empty folder: give"
             " another --out"
@@ -65,11 +69,11 @@ def prepare_folder(out: Path, bag: Path, *, resume: bool, overwrite: bool) -> bo
     return False
 
 
-def clear_folder(out: Path) -> None:
-    """Remove an evaluation; other files in the folder stay."""
+def clear_folder(out: Path, keep: Collection[str] = ()) -> None:
+    """Remove an evaluation but for the folders `keep`; other files in the folder stay."""
     for name in MADE:
         (out / name).unlink(missing_ok=True)
-    for name in (OUTPUT_BAG, EARLIER, f"{EARLIER}.part"):
+    for name in {OUTPUT_BAG, EARLIER, f"{EARLIER}.part", LIVE}.difference(keep):
         shutil.rmtree(out / name, ignore_errors=True)
 
 
