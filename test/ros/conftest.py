@@ -24,7 +24,7 @@ from egmt_ros.pipeline.emphasis import emphasis_weights
 from egmt_ros.pipeline.results import EntityLabel, FusionResult, Region
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fault_harness import PATIENCE, Campaign  # noqa: E402
+from fault_harness import PATIENCE, START, Campaign  # noqa: E402
 
 try:
     import rclpy
@@ -340,6 +340,12 @@ class Rig:
     def send_pair(self, stamp, gap=0, **kwargs):
         self.send("thermal", stamp + gap, **kwargs)
         self.send("visible", stamp)
+
+    def fuse_pair(self, number):
+        """Fuse the pair of this number, from 1 on, 100 ms after the one before; its labels."""
+        self.send_pair(START + number * 100 * MS)
+        self.wait(lambda: len(self.messages["entities"]) >= number, f"{number} arrays have come")
+        return self.messages["entities"][-1]
 
     def settled(self, **received):
         """Wait until the node received so many frames a side and none is in flight."""

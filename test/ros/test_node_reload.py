@@ -17,13 +17,6 @@ MS = 1_000_000
 START = 1_700_000_000_000_000_000
 
 
-def fuse(rig, number):
-    """Fuse the pair of this number, from 1 on; its labels."""
-    rig.send_pair(START + number * 100 * MS)
-    rig.wait(lambda: len(rig.messages["entities"]) >= number, f"{number} arrays have come")
-    return rig.messages["entities"][-1]
-
-
 def retrained(make, **changes):
     """Makes engines of other weights."""
 
@@ -42,7 +35,7 @@ OTHER = {"model_id": "fake@1", "names": ("car", "dog"), "thresholds": (0.5, 0.5)
 
 def test_other_weights_are_announced_and_used(rig, caller, fake_loader, fake_engine):
     rig.start(fake_loader, {"model.weights": "/w.safetensors", "entities.publish_all": True})
-    assert fuse(rig, 1).model_id == fake_engine.model_id
+    assert rig.fuse_pair(1).model_id == fake_engine.model_id
     fake_loader.make = retrained(fake_engine, **OTHER)
     response = caller.reload()
     assert response.success and "fake@1 with 2 entities" in response.message
@@ -52,7 +45,7 @@ def test_other_weights_are_announced_and_used(rig, caller, fake_loader, fake_eng
     assert new.warmed_up == (64, 64), "prepared for the size of the images"
     rig.wait(lambda: len(rig.messages["vocabulary"]) == 2, "the new vocabulary has come")
     assert rig.messages["vocabulary"][-1].names == ["car", "dog"]
-    labels = fuse(rig, 2)
+    labels = rig.fuse_pair(2)
     assert (labels.model_id, labels.vocabulary_hash) == ("fake@1", "other")
     assert {label.name for label in labels.labels} == {"car", "dog"}
     rig.wait(
@@ -71,14 +64,14 @@ def test_other_weights_by_the_parameter(rig, caller, fake_loader):
     assert fake_loader.asked[1]["weights"] == "/new.safetensors"
     refused = rig.node.set_parameters_atomically([Parameter("model.device", value="cpu")])
     assert not refused.successful, "what only configure reads"
-    fuse(rig, 1)
+    rig.fuse_pair(1)
 
 
 def test_the_same_weights_again_are_not_announced(rig, caller, fake_loader):
     rig.start(fake_loader)
     for number in (1, 2):
         assert caller.reload().success
-        fuse(rig, number)
+        rig.fuse_pair(number)
     assert [engine.closed for engine in fake_loader.engines] == [True, True, False]
     assert len(rig.messages["vocabulary"]) == 1
 
@@ -121,7 +114,7 @@ def test_a_chosen_vocabulary_is_kept(rig, caller, fake_loader, fake_engine):
     rig.start(fake_loader)
     assert caller.set_vocabulary("sky", "car", thresholds=(0.25, 0.75)).success
     assert caller.reload().success
-    assert fuse(rig, 1).vocabulary_hash == "sky-car"
+    assert rig.fuse_pair(1).vocabulary_hash == "sky-car"
     rig.wait(lambda: len(rig.messages["vocabulary"]) == 2, "the chosen vocabulary has come")
     loaded = fake_loader.engines[1]
     assert loaded.closed and loaded.vocabularies[0].thresholds == (0.25, 0.75)
@@ -129,11 +122,11 @@ def test_a_chosen_vocabulary_is_kept(rig, caller, fake_loader, fake_engine):
     refused = caller.reload()
     assert not refused.success and "'sky'" in refused.message
     assert fake_loader.engines[2].closed
-    assert fuse(rig, 2).vocabulary_hash == "sky-car", "the old engine goes on"
+    assert rig.fuse_pair(2).vocabulary_hash == "sky-car", "the old engine goes on"
     assert caller.transition("deactivate") and caller.transition("cleanup")
     assert caller.transition("configure") and caller.transition("activate")
     rig.wait(rig.connected, "all are connected")
-    assert fuse(rig, 3).vocabulary_hash == "other", "configuring forgets the choice"
+    assert rig.fuse_pair(3).vocabulary_hash == "other", "configuring forgets the choice"
 
 
 def test_changes_exclude_each_other(rig, caller, fake_loader):
@@ -156,7 +149,7 @@ def test_changes_exclude_each_other(rig, caller, fake_loader):
     assert not refused.success and "change of the vocabulary is under way" in refused.message
     rig.wait(vocabulary.done, "the change is answered")
     assert vocabulary.result().success
-    assert fuse(rig, 1).vocabulary_hash == "car"
+    assert rig.fuse_pair(1).vocabulary_hash == "car"
 
 
 def test_unconfigured_it_is_refused_and_inactive_it_is_done(rig, caller, fake_loader, fake_engine):
@@ -169,7 +162,7 @@ def test_unconfigured_it_is_refused_and_inactive_it_is_done(rig, caller, fake_lo
     assert fake_loader.engines[1].warmed_up == (640, 480), "as the parameters say"
     assert caller.transition("activate")
     rig.wait(rig.connected, "all are connected")
-    assert fuse(rig, 1).model_id == "fake@1"
+    assert rig.fuse_pair(1).model_id == "fake@1"
     assert [message.names for message in rig.messages["vocabulary"]] == [["car", "dog"]]
 
 
@@ -190,7 +183,7 @@ def test_transitions_while_weights_are_loaded(rig, caller, fake_loader, labels):
         assert old.closed and not new.closed
         assert caller.transition("activate")
         rig.wait(rig.connected, "all are connected")
-        fuse(rig, 1)
+        rig.fuse_pair(1)
         assert new.begun == 1
     else:
         assert not reload.result().success
@@ -222,18 +215,18 @@ def test_damaged_weights_are_refused_and_mended_ones_taken(rig, caller, save_net
         "model.runtime": "torch", "model.warm_up_width": 64, "model.warm_up_height": 64,
         "entities.publish_all": True,
     })  # fmt: skip
-    first = fuse(rig, 1)
+    first = rig.fuse_pair(1)
     whole = path.read_bytes()
     for number, content in enumerate((b"", b"not weights at all", whole[: len(whole) // 2]), 2):
         path.write_bytes(content)
         refused = caller.reload()
         assert not refused.success and "small.safetensors" in refused.message, refused.message
-        assert fuse(rig, number).model_id == first.model_id, "the old weights go on"
+        assert rig.fuse_pair(number).model_id == first.model_id, "the old weights go on"
     path.unlink()
     assert not caller.reload().success
     save_network(path, {**embeddings, "dog": rng.normal(size=12)}, seed=1)
     assert caller.reload().success
-    labels = fuse(rig, 5)
+    labels = rig.fuse_pair(5)
     assert labels.model_id != first.model_id
     assert {label.name for label in labels.labels} == {"person", "car", "dog"}
     rig.wait(lambda: len(rig.messages["vocabulary"]) == 2, "the new vocabulary has come")

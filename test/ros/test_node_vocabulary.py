@@ -29,19 +29,12 @@ def change(rig, **values):
     )
 
 
-def fuse(rig, number):
-    """Fuse the pair of this number, from 1 on; its labels."""
-    rig.send_pair(START + number * 100 * MS)
-    rig.wait(lambda: len(rig.messages["entities"]) >= number, f"{number} arrays have come")
-    return rig.messages["entities"][-1]
-
-
 # The service --------------------------------------------------------------------------------------
 
 
 def test_another_vocabulary_is_published_before_the_arrays_that_use_it(rig, caller):
     rig.start(parameters={"entities.publish_all": True})
-    assert fuse(rig, 1).vocabulary_hash == "f" * 16
+    assert rig.fuse_pair(1).vocabulary_hash == "f" * 16
     first = rig.engine
     response = caller.set_vocabulary("sky", "person", thresholds=[0.25, 0.5])
     assert response.success and response.vocabulary_hash == "sky-person"
@@ -50,7 +43,7 @@ def test_another_vocabulary_is_published_before_the_arrays_that_use_it(rig, call
     vocabulary = rig.messages["vocabulary"][-1]
     assert (vocabulary.names, list(vocabulary.thresholds)) == (["sky", "person"], [0.25, 0.5])
     assert vocabulary.vocabulary_hash == "sky-person"
-    labels = fuse(rig, 2)
+    labels = rig.fuse_pair(2)
     assert labels.vocabulary_hash == "sky-person"
     assert [(label.index, label.name) for label in labels.labels] == [(0, "sky"), (1, "person")]
     assert first.closed and not first.vocabularies[0].closed
@@ -148,7 +141,7 @@ def test_the_node_goes_on_while_a_vocabulary_is_prepared(rig, caller, fake_engin
     rig.start(engine)
     future = caller.ask_vocabulary("car")
     rig.wait(lambda: engine.vocabularies, "the change has begun")
-    assert fuse(rig, 1).vocabulary_hash == "f" * 16
+    assert rig.fuse_pair(1).vocabulary_hash == "f" * 16
     assert change(rig, max_labels=3).successful
     assert caller.call(SetBool, "enable", SetBool.Request(data=True)).success
     other = caller.set_vocabulary("sky")
@@ -157,7 +150,7 @@ def test_the_node_goes_on_while_a_vocabulary_is_prepared(rig, caller, fake_engin
     assert not future.done(), "all that took less than the change"
     rig.wait(future.done, "the change is answered")
     assert future.result().success
-    assert fuse(rig, 2).vocabulary_hash == "car"
+    assert rig.fuse_pair(2).vocabulary_hash == "car"
     assert rig.node._parameter_store.current.entities.max_labels == 3
 
 
@@ -173,17 +166,17 @@ def test_inactive_and_unconfigured(rig, caller):
     assert caller.transition("activate")
     rig.wait(rig.connected, "all are connected")
     assert [message.vocabulary_hash for message in rig.messages["vocabulary"]] == ["sky"]
-    assert fuse(rig, 1).vocabulary_hash == "sky"
+    assert rig.fuse_pair(1).vocabulary_hash == "sky"
     assert caller.transition("deactivate")
     assert caller.set_vocabulary("car").success
     assert rig.engine.vocabularies[1].warmed_up == (64, 64), "the size of the last image"
     assert caller.transition("activate")
-    assert fuse(rig, 2).vocabulary_hash == "car"
+    assert rig.fuse_pair(2).vocabulary_hash == "car"
     assert caller.transition("deactivate") and caller.transition("cleanup")
     assert rig.engine.vocabularies[1].closed
     assert caller.transition("configure") and caller.transition("activate")
     rig.wait(rig.connected, "all are connected")
-    assert fuse(rig, 3).vocabulary_hash == "f" * 16, "the configured vocabulary again"
+    assert rig.fuse_pair(3).vocabulary_hash == "f" * 16, "the configured vocabulary again"
 
 
 def test_cleaning_up_while_a_vocabulary_is_prepared(rig, caller, fake_engine):
@@ -199,7 +192,7 @@ def test_cleaning_up_while_a_vocabulary_is_prepared(rig, caller, fake_engine):
     assert engine.closed and engine.vocabularies[0].closed
     assert caller.transition("configure") and caller.transition("activate")
     rig.wait(rig.connected, "all are connected")
-    assert fuse(rig, 1).vocabulary_hash == "f" * 16
+    assert rig.fuse_pair(1).vocabulary_hash == "f" * 16
 
 
 def test_deactivating_while_a_vocabulary_is_prepared_keeps_it(rig, caller, fake_engine):
@@ -212,7 +205,7 @@ def test_deactivating_while_a_vocabulary_is_prepared_keeps_it(rig, caller, fake_
     rig.wait(future.done, "the change is answered")
     assert future.result().success
     assert caller.transition("activate")
-    assert fuse(rig, 1).vocabulary_hash == "car"
+    assert rig.fuse_pair(1).vocabulary_hash == "car"
 
 
 def test_an_engine_that_cannot_be_prepared_changes_nothing(rig, caller, monkeypatch):
@@ -226,7 +219,7 @@ def test_an_engine_that_cannot_be_prepared_changes_nothing(rig, caller, monkeypa
     assert not refused.success and "no memory" in refused.message
     assert refused.vocabulary_hash == "f" * 16
     assert rig.engine.vocabularies[0].closed and not rig.engine.closed
-    assert fuse(rig, 1).vocabulary_hash == "f" * 16
+    assert rig.fuse_pair(1).vocabulary_hash == "f" * 16
     assert len(rig.messages["vocabulary"]) == 1
 
 
@@ -283,7 +276,7 @@ def real(weights):
 def test_a_change_that_fails_changes_nothing(rig, caller, real, weights: Path):
     loader, parameters = real
     rig.start(loader, parameters)
-    before = fuse(rig, 1)
+    before = rig.fuse_pair(1)
     nan = float("nan")
     for names, thresholds, found in (
         ((), (), "empty"),
@@ -306,7 +299,7 @@ def test_a_change_that_fails_changes_nothing(rig, caller, real, weights: Path):
         assert change(rig, text_encoder=encoder).successful
         response = caller.set_vocabulary("car", "dog")
         assert not response.success and found in response.message, response.message
-    after = fuse(rig, 2)
+    after = rig.fuse_pair(2)
     assert after.vocabulary_hash == before.vocabulary_hash
     assert [label.name for label in after.labels] == [label.name for label in before.labels]
     assert len(rig.messages["vocabulary"]) == 1
@@ -317,12 +310,12 @@ def test_new_names_through_the_text_encoder(rig, caller, real, weights: Path):
 
     loader, parameters = real
     rig.start(loader, parameters)
-    plain = {label.name: label.score for label in fuse(rig, 1).labels}
+    plain = {label.name: label.score for label in rig.fuse_pair(1).labels}
     assert change(rig, text_encoder=f"file:{weights}/words.npz").successful
     response = caller.set_vocabulary("dog", "person")
     assert response.success, response.message
     assert response.vocabulary_hash == vocabulary_hash(("dog", "person"), "words", "{}")
-    labels = fuse(rig, 2)
+    labels = rig.fuse_pair(2)
     assert labels.vocabulary_hash == response.vocabulary_hash
     scores = {label.name: label.score for label in labels.labels}
     assert scores.keys() == {"dog", "person"}
@@ -330,7 +323,7 @@ def test_new_names_through_the_text_encoder(rig, caller, real, weights: Path):
     vocabulary = rig.messages["vocabulary"][-1]
     assert (vocabulary.text_encoder, list(vocabulary.thresholds)) == ("words", [0.5, 0.0])
     assert caller.set_vocabulary(*NAMES).success
-    again = {label.name: label.score for label in fuse(rig, 3).labels}
+    again = {label.name: label.score for label in rig.fuse_pair(3).labels}
     assert again == pytest.approx(plain, abs=1e-6)
 
 
@@ -345,7 +338,7 @@ def test_the_vocabulary_to_start_with(rig, caller, real, weights: Path):
     assert caller.transition("configure") and caller.transition("activate")
     rig.wait(rig.connected, "all are connected")
     assert rig.messages["vocabulary"][0].names == ["sky", "dog"]
-    assert {label.name for label in fuse(rig, 1).labels} == {"sky", "dog"}
+    assert {label.name for label in rig.fuse_pair(1).labels} == {"sky", "dog"}
     refused = change(rig, names=["car"])
     assert not refused.successful and "cleanup" in refused.reason
     assert change(rig, names=["sky", "dog"]).successful, "no change"
@@ -365,11 +358,11 @@ def test_the_vocabulary_to_start_with(rig, caller, real, weights: Path):
 
 def test_emphasis_at_start_and_at_run_time(rig, caller):
     rig.start(parameters={"entities.emphasis": ["person=2.0", "tree=0.0"]})
-    fuse(rig, 1)
+    rig.fuse_pair(1)
     np.testing.assert_array_equal(rig.engine.weights[-1], [2, 1, 0])
     assert rig.status("model")[1]["emphasis"] == "person=2.0 tree=0.0"
     assert change(rig, emphasis=["car=0.5"]).successful
-    fuse(rig, 2)
+    rig.fuse_pair(2)
     np.testing.assert_array_equal(rig.engine.weights[-1], [1, 0.5, 1])
     for entries, found in (
         (["dog=2.0"], "'dog', which is not in the vocabulary"),
@@ -383,10 +376,10 @@ def test_emphasis_at_start_and_at_run_time(rig, caller):
     ):
         refused = change(rig, emphasis=entries)
         assert not refused.successful and found in refused.reason, refused.reason
-    fuse(rig, 3)
+    rig.fuse_pair(3)
     np.testing.assert_array_equal(rig.engine.weights[-1], [1, 0.5, 1])
     assert change(rig, emphasis=[""]).successful
-    fuse(rig, 4)
+    rig.fuse_pair(4)
     assert rig.engine.weights[-1] is None
     rig.wait(lambda: rig.status("model")[1]["emphasis"] == "", "diagnostics say so")
 
@@ -396,15 +389,15 @@ def test_emphasis_on_what_leaves_the_vocabulary_is_told_and_ignored(rig, caller)
     response = caller.set_vocabulary("sky", "tree")
     assert response.success
     assert "entities.emphasis of 'person' has no effect" in response.message
-    fuse(rig, 1)
+    rig.fuse_pair(1)
     np.testing.assert_array_equal(rig.engine.weights[-1], [1, 0.5])
     assert change(rig, max_labels=5).successful, "it does not hinder other changes"
     assert not change(rig, emphasis=["person=3.0"]).successful
     assert change(rig, emphasis=["sky=3.0"]).successful
-    fuse(rig, 2)
+    rig.fuse_pair(2)
     np.testing.assert_array_equal(rig.engine.weights[-1], [3, 1])
     assert caller.set_vocabulary("person", "sky").message.count("no effect") == 0
-    fuse(rig, 3)
+    rig.fuse_pair(3)
     np.testing.assert_array_equal(rig.engine.weights[-1], [1, 3])
 
 
