@@ -140,6 +140,7 @@ class _Sweep(Setting):
         super().__init__(bag, folder, options, domain, check_inputs(bag, options))
         self._reports = 0
         self._alive: list[ChildProcess] = []
+        self._account: Account = {}  # at the end of the last try
 
     def start_all(self) -> None:
         """Starts node, recorder and player, and waits until they hear each other."""
@@ -161,13 +162,13 @@ class _Sweep(Setting):
 
     def play(self, rate: float, speed: float, seconds: float, reference: str) -> Try:
         """Plays at one rate; `speed` is what makes it of the recorded one."""
-        before = self._settled()
+        before = self._account or self._settled()
         self.seen.pop(("player", "played"), None)
         self._alive[0].tell("play", speed=speed, duration=seconds)
         self.wait(lambda: ("player", "played") in self.seen, TIMEOUT, "the player to go on",
                   self._alive, advance=lambda: self._reports)
         done = self.seen[("player", "played")]
-        after = self._settled()
+        after = self._account = self._settled()
         sent = {"thermal": done["sent"].get(self.options.thermal_topic, 0),
                 "visible": done["sent"].get(self.options.visible_topic, 0)}
         account = {side: account_of(sent[side], before, after)[side] for side in SIDES}
