@@ -106,7 +106,7 @@ setup(
         "numpy>=1.24",
         "opencv-python-headless<5",
         "PyYAML",
-        "rosbags>=0.11",
+        "rosbags>=0.11.9",
         "safetensors",
         "torch>=2.4",
         "tqdm",
@@ -119,7 +119,7 @@ setup(
             "spacy>=3.8",
             "transformers>=5",
         ],
-        "bag": ["rosbags>=0.11"],
+        "bag": ["rosbags>=0.11.9"],
         "fast": ["openvino>=2024.0"],
         "test": TEST,
         "train": [
