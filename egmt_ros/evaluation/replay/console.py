@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from egmt_ros.evaluation.fusion.pair_metrics import COLUMNS, COMPARED
 from egmt_ros.evaluation.live.telling import live_lines
 from egmt_ros.evaluation.replay.fusion_over_frames import MetricMean
 from egmt_ros.evaluation.replay.labels_over_time import EntityOverTime
@@ -11,7 +12,6 @@ from egmt_ros.evaluation.replay.result import Result
 from egmt_ros.evaluation.replay.summary import Summary
 from egmt_ros.evaluation.replay.truth_figures import Figure, TruthReport
 
-SHOWN = ("vif", "qabf", "scd", "ssim", "mi")
 LABELS = 8
 """Entities that are listed, those seen most often."""
 
@@ -36,9 +36,9 @@ def lines(result: Result, summary: Summary) -> list[str]:
             + (f", unused: {unused}" if unused else "")
         )
     if summary.fusion:
-        found += ["", _row("method", SHOWN)]
+        found += ["", _row("method", [COLUMNS[name].title for name in COMPARED])]
         for method, metrics in summary.fusion.items():
-            found.append(_row(method, [_mean(metrics.get(name)) for name in SHOWN]))
+            found.append(_row(method, [_mean(metrics.get(name)) for name in COMPARED]))
         found += ["", *(answer.sentence for answer in summary.answers)]
     if summary.labels:
         found += ["", f"{'entity':<18}{'present':>9}{'switches/min':>14}"]
@@ -52,19 +52,19 @@ def lines(result: Result, summary: Summary) -> list[str]:
 
 
 def speed(result: Result) -> list[str]:
-    """How fast it went: the whole beside the engine alone."""
+    """How fast it went: the whole beside the engine alone, unless metrics were scored as well."""
     seconds, frames = result.run.seconds, len(result.frames)
     wall, engine = seconds.get("wall", 0.0), seconds.get("engine", 0.0)
     if not frames or not wall:
         return []
     line = f"{frames} frames in {wall:.1f} s, {frames / wall:.1f} a second"
-    if engine:
+    if seconds.get("metrics"):
+        line += "; most of it for metrics: --no-metrics tells the speed of the fusion"
+    elif engine:
         line += (
             f"; the engine alone took {1e3 * engine / frames:.1f} ms a frame, the whole"
             f" {1e3 * wall / frames:.1f} ms, {wall / engine:.2f} times that"
         )
-    if seconds.get("metrics"):
-        line += f"; metrics took {seconds['metrics']:.1f} s beside it"
     return [line]
 
 

@@ -124,6 +124,10 @@ def _fast(summary: Summary) -> Reply:
             "cameras' messages.")
     if spread.p95 <= period:
         return Reply(question, "Yes, on this machine.", YES, said + rest)
+    if summary.fusion:
+        return Reply(question, "Cannot be told.", UNSURE, f"{said} But metrics were scored beside "
+                     "it, on the same processors, which slows it: --no-metrics tells the time of "
+                     "the fusion alone, --live that of the node with its cameras' messages.")
     if spread.p50 <= period:
         return Reply(question, "Not steadily.", UNSURE, said + rest)
     return Reply(question, "No.", NO, said + " The newest pair wins, so frames would be left out."
