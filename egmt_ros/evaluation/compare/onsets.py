@@ -9,7 +9,8 @@ import numpy as np
 
 from egmt_ros.evaluation.compare.figures import Draws, Measured
 from egmt_ros.evaluation.compare.fusion_figures import paired
-from egmt_ros.evaluation.replay.time_axis import runs, steps
+from egmt_ros.evaluation.replay.label_delay import stays
+from egmt_ros.evaluation.replay.time_axis import steps
 
 NONE_SEEN = "no entity was seen coming into view"
 
@@ -29,17 +30,16 @@ class Onsets(NamedTuple):
 def onsets_of(
     truth: np.ndarray, labels: tuple[np.ndarray, np.ndarray], stamps: np.ndarray
 ) -> Onsets:
-    """Find the comings: known to be absent in the frame before, and time goes on from it.
+    """Find the comings: see `label_delay.Stay`.
 
     Args:
         truth: (N,) 1 present, 0 absent, below unknown.
         labels: (N,) bool of A and of B.
         stamps: (N,) ns.
     """
-    joined = np.isfinite(steps(stamps))
     found, delays = [], []
-    for start, stop in runs(truth, joined):
-        if truth[start] != 1 or start == 0 or truth[start - 1] != 0 or not joined[start - 1]:
+    for start, stop, came in stays(truth, np.isfinite(steps(stamps))):
+        if not came:
             continue
         found.append(stamps[start])
         first = [start + int(side[start:stop].argmax()) for side in labels]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,18 @@ class Onsets(NamedTuple):
     at_start_found: int
 
 
+class Stay(NamedTuple):
+    """Frames [start, stop) in which an entity was there.
+
+    Attributes:
+        came: It was seen coming: known to be absent in the frame before, from which time goes on.
+    """
+
+    start: int
+    stop: int
+    came: bool
+
+
 class Turns(NamedTuple):
     """Changes of a label and of the truth: see `Flicker`. ``seconds``: in which they happened."""
 
@@ -32,6 +44,19 @@ class Turns(NamedTuple):
     cut: int
 
 
+def stays(truth: np.ndarray, joined: np.ndarray) -> Iterator[Stay]:
+    """Find the stretches in which an entity was there, in order.
+
+    Args:
+        truth: (N,) 1 there, 0 not, -1 unknown.
+        joined: (N - 1,) whether time goes on from a frame to the next.
+    """
+    for start, stop in runs(truth, joined):
+        if truth[start] == 1:
+            came = start > 0 and truth[start - 1] == 0 and bool(joined[start - 1])
+            yield Stay(start, stop, came)
+
+
 def onsets(truth: np.ndarray, states: np.ndarray, seconds: np.ndarray) -> Onsets:
     """Find the times at which an entity came, and when it was labelled after them.
 
@@ -40,13 +65,10 @@ def onsets(truth: np.ndarray, states: np.ndarray, seconds: np.ndarray) -> Onsets
         states: (N,) 1 labelled present, 0 absent, -1 without labels.
         seconds: (N - 1,) from frame to frame, as of `time_axis.steps`.
     """
-    joined = np.isfinite(seconds)
     delays, missed, at_start, at_start_found = [], 0, 0, 0
-    for start, stop in runs(truth, joined):
-        if truth[start] != 1:
-            continue
+    for start, stop, came in stays(truth, np.isfinite(seconds)):
         labelled = np.flatnonzero(states[start:stop] == 1)
-        if start == 0 or not joined[start - 1] or truth[start - 1] != 0:
+        if not came:
             at_start += 1
             at_start_found += bool(len(labelled))
         elif len(labelled):
