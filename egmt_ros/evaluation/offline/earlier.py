@@ -160,7 +160,7 @@ def other_bag(folder: Path, what: str) -> DataError:
 
 
 def _said(value: Any) -> str:
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return (",".join(value) or "none") if isinstance(value, tuple) else str(value)
 
 
 def _rows(path: Path) -> Iterator[list[str]]:

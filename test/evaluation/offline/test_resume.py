@@ -159,7 +159,7 @@ def test_singles_between_pairs_are_made_again(tmp_path, bags, evaluate):
     ("changes", "words"),
     [
         ({"parameters": {"sync.max_gap": 0.02}}, r"sync\.max_gap was 0\.05 and is 0\.02"),
-        ({"metrics": True}, "methods was  and is ours,thermal"),
+        ({"metrics": True}, "methods was none and is ours,thermal"),
         ({"metrics_every": 3}, "metrics-every was 1 and is 3"),
         ({"model_id": "other@1"}, r"model: model_id was 'fake@000000000000' and is 'other@1'"),
     ],
