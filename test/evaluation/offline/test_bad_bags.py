@@ -59,12 +59,20 @@ def test_a_message_that_is_no_image_is_rejected(tmp_path, bags, evaluate):
     assert run.account["visible"]["received"] == 4 and run.account["visible"]["fused"] == 3
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(tmp_path, bags, evaluate):
+@pytest.mark.parametrize("name", ["out", "out/.probe"])
+def test_a_folder_that_may_not_be_written(tmp_path, bags, evaluate, monkeypatch, name):
     bag = bags.make_bag(tmp_path / "in", bags.pairs(1))
-    (tmp_path / "locked").mkdir(mode=0o500)
+    method = "touch" if name.endswith(".probe") else "mkdir"
+    done = getattr(Path, method)
+
+    def refuse(path: Path, *args, **kwargs):  # root may write everywhere
+        if path == tmp_path / name:
+            raise PermissionError(13, "Permission denied")
+        return done(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, method, refuse)
     with pytest.raises(DataError, match="results cannot be written to .*Permission denied"):
-        evaluate(bag, tmp_path / "locked" / "out")
+        evaluate(bag, tmp_path / "out")
 
 
 def test_a_folder_that_cannot_be_made(tmp_path, bags, evaluate):
