@@ -165,6 +165,7 @@ def test_what_only_a_live_replay_knows(result):
     assert live["process"]["cpu_cores"]["peak"] > 0
     assert live["rates_hz"]["visible"] > 0
     assert result.run.model["runtime"] == "torch" and result.run.model["model_id"]
+    assert result.run.parameters["model.threads"] or result.run.model["threads"] > 0
     assert result.run.topics["visible"]["type"] == COMPRESSED_IMAGE
     assert result.run.parameters["input.visible.transport"] == "compressed"
     assert any("publish_all" in note for note in result.run.notes)

@@ -10,6 +10,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from egmt_ros.errors import ConfigError, DataError, EgmtError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.fusion.pair_metrics import COLUMNS
@@ -226,7 +228,8 @@ class _Evaluation:
         return {
             "model_id": recorded.vocabulary.model_id, **weights_facts(self._setting.parameters),
             "runtime": told.get("runtime", ""), "device": told.get("device", ""),
-            "threads": self._setting.parameters.model.threads,
+            # 0: as many as the library chooses, in the node as here.
+            "threads": self._setting.parameters.model.threads or torch.get_num_threads(),
             "text_encoder": recorded.vocabulary.text_encoder,
             "vocabulary_hash": recorded.vocabulary.vocabulary_hash,
         }
