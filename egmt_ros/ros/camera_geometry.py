@@ -10,32 +10,12 @@ from sensor_msgs.msg import CameraInfo
 from egmt_ros.errors import InputError
 from egmt_ros.node_core.parameters import RegistrationParameters
 from egmt_ros.pipeline.frames import Side
-from egmt_ros.pipeline.registration.cameras import CameraModel, camera_model
+from egmt_ros.pipeline.registration.cameras import CameraModel, read_camera_info
 from egmt_ros.pipeline.registration.plane import CameraPair, Pose
 from egmt_ros.ros import qos
 from egmt_ros.ros.transforms import Transforms, load_tf2
 
 SIDES = (Side.THERMAL, Side.VISIBLE)
-
-
-def to_camera_model(message: CameraInfo, topic: str) -> CameraModel:
-    """What the message says of raw images.
-
-    Raises:
-        InputError: it cannot be used; `topic` is named.
-    """
-    roi = message.roi
-    return camera_model(
-        width=message.width,
-        height=message.height,
-        k=message.k,
-        distortion_model=message.distortion_model,
-        d=message.d,
-        binning=(message.binning_x, message.binning_y),
-        roi=(roi.x_offset, roi.y_offset, roi.width, roi.height),
-        frame_id=message.header.frame_id,
-        topic=topic,
-    )
 
 
 def check_pose_source(parameters: RegistrationParameters) -> None:
@@ -137,7 +117,7 @@ class CameraGeometry:
 
     def _on_camera_info(self, side: Side, message: CameraInfo) -> None:
         try:
-            camera = to_camera_model(message, self._topics[side])
+            camera = read_camera_info(message, self._topics[side])
         except InputError as error:
             camera = error
         self._found = {**self._found, side: camera}

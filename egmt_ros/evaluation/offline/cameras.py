@@ -8,7 +8,7 @@ from egmt_ros.errors import BagError, ConfigError, InputError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.node_core.parameters import RegistrationParameters
 from egmt_ros.pipeline.frames import Side
-from egmt_ros.pipeline.registration.cameras import CameraModel, camera_model
+from egmt_ros.pipeline.registration.cameras import CameraModel, read_camera_info
 from egmt_ros.pipeline.registration.plane import CameraPair
 
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
@@ -39,19 +39,8 @@ class BagCameras:
 
     def take(self, side: Side, message: Any) -> None:
         """A camera_info message."""
-        roi = message.roi
         try:
-            found: CameraModel | InputError = camera_model(
-                width=message.width,
-                height=message.height,
-                k=message.k,
-                distortion_model=message.distortion_model,
-                d=message.d,
-                binning=(message.binning_x, message.binning_y),
-                roi=(roi.x_offset, roi.y_offset, roi.width, roi.height),
-                frame_id=message.header.frame_id,
-                topic=self._topics[side],
-            )
+            found: CameraModel | InputError = read_camera_info(message, self._topics[side])
         except InputError as error:
             found = error
         if found != self._found.get(side):

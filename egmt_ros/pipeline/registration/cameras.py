@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -219,6 +220,26 @@ def camera_model(
         formula,
         coefficients,
         frame_id,
+    )
+
+
+def read_camera_info(message: Any, topic: str) -> CameraModel:
+    """The model of a sensor_msgs/CameraInfo of raw images, of ROS or read from a bag.
+
+    Raises:
+        InputError: As `camera_model`; `topic` is named.
+    """
+    roi = message.roi
+    return camera_model(
+        width=message.width,
+        height=message.height,
+        k=message.k,
+        distortion_model=message.distortion_model,
+        d=message.d,
+        binning=(message.binning_x, message.binning_y),
+        roi=(roi.x_offset, roi.y_offset, roi.width, roi.height),
+        frame_id=message.header.frame_id,
+        topic=topic,
     )
 
 
