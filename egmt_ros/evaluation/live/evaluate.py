@@ -77,7 +77,7 @@ def run_live(request: ReplayRequest, options: LiveOptions) -> Run:
     request = dataclasses.replace(request, parameters={**request.parameters, **overrides})
     setting = settle(request)
     # What is to be replaced stays until the bag was played.
-    prepare_folder(request.out, request.bag, resume=request.overwrite, overwrite=False)
+    prepare_folder(request.out, request.bag, may_hold_results=request.overwrite)
     shutil.rmtree(request.out / LIVE, ignore_errors=True)
     with Interruption() as interruption:
         return _Evaluation(request, options, setting, interruption).run()

@@ -63,15 +63,15 @@ def run_offline(request: ReplayRequest, engine_factory: EngineFactory = load_eng
     begun = time.monotonic()
     setting = settle(request)
     # What is to be replaced stays until there is an engine to replace it with.
-    goes_on = request.resume or request.overwrite
-    resume = prepare_folder(request.out, request.bag, resume=goes_on, overwrite=False)
+    expected = request.resume or request.overwrite
+    found = prepare_folder(request.out, request.bag, may_hold_results=expected)
     engine = load_configured_engine(engine_factory, setting.parameters, lambda line: None)
     try:
         if request.overwrite:
             clear_folder(request.out)
         replay = _Replay(request, setting, engine)
         replay.seconds["prepare"] = time.monotonic() - begun
-        if request.overwrite or not resume:
+        if request.overwrite or not found:
             return replay.run()
         before = load_run(request.out)
         check_same(before, replay.fields(), request.out)

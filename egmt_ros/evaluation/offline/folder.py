@@ -25,16 +25,16 @@ MADE = (RUN, *TABLES, PROGRESS, "summary.json", "report.html", *FILES)
 """Files of an evaluation that a new one replaces."""
 
 
-def prepare_folder(out: Path, bag: Path, *, resume: bool, overwrite: bool) -> bool:
-    """See that the results can go into a folder, and make room for them.
+def prepare_folder(out: Path, bag: Path, *, may_hold_results: bool) -> bool:
+    """See that the results can go into a folder; an earlier evaluation stays as it is.
 
     Args:
         out: The folder; made if need be.
         bag: What is evaluated.
-        resume, overwrite: Whether to go on with, or to replace, an earlier evaluation.
+        may_hold_results: Whether an earlier evaluation is to be gone on with or replaced.
 
     Returns:
-        Whether there is an evaluation to go on with.
+        Whether there is an earlier evaluation.
 
     Raises:
         DataError: It cannot be written, holds other things, or an evaluation that is neither to be
@@ -52,11 +52,8 @@ def prepare_folder(out: Path, bag: Path, *, resume: bool, overwrite: bool) -> bo
             " may be written"
         ) from error
     if (out / RUN).is_file():
-        if resume:
+        if may_hold_results:
             return True
-        if overwrite:
-            clear_folder(out)
-            return False
         raise DataError(
             f"{out} holds an evaluation already; give --overwrite to replace it, --resume to go on"
             " with one that was interrupted, or another --out"
