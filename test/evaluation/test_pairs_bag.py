@@ -11,7 +11,7 @@ import pytest
 from egmt_ros.errors import DataError
 from egmt_ros.evaluation.bags.bag_reader import BagSource
 from egmt_ros.evaluation.bags.bag_types import IMAGE
-from egmt_ros.evaluation.bags.pair_folder import find_pairs, scan_pairs
+from egmt_ros.evaluation.bags.pair_folder import scan_pairs
 from egmt_ros.evaluation.bags.pair_images import letterbox
 from egmt_ros.evaluation.bags.pairs_bag import write_pairs_bag
 from egmt_ros.evaluation.bags.synthetic_bag import THERMAL_TOPIC, VISIBLE_TOPIC
@@ -33,17 +33,17 @@ def folder(tmp_path) -> Path:
 
 
 def test_pairs_are_found_by_stem(folder):
-    pairs = find_pairs(folder)
+    pairs = scan_pairs(folder).pairs
     assert [p.stem for p in pairs] == ["000", "001", "002"]
     assert pairs[0].thermal.name == "000.png" and pairs[0].visible.name == "000.bmp"
-    assert find_pairs(folder / "ir", folder / "vi") == pairs
+    assert scan_pairs(folder / "ir", folder / "vi").pairs == pairs
 
 
 @pytest.mark.parametrize(("warm", "seen"), [("infrared", "visible"), ("thermal", "RGB")])
 def test_other_folder_names(tmp_path, warm, seen):
     put(tmp_path / warm / "a.png", (8, 8))
     put(tmp_path / seen / "a.jpg", (8, 8, 3))
-    assert [p.stem for p in find_pairs(tmp_path)] == ["a"]
+    assert [p.stem for p in scan_pairs(tmp_path).pairs] == ["a"]
 
 
 def test_files_without_partner_are_reported(folder):
@@ -59,19 +59,19 @@ def test_files_without_partner_are_reported(folder):
 
 def test_wrong_folders_are_named(tmp_path, folder):
     with pytest.raises(DataError, match="no folder.*ir and vi"):
-        find_pairs(tmp_path / "nothing")
+        scan_pairs(tmp_path / "nothing")
     with pytest.raises(DataError, match="no thermal folder.*subfolders: data"):
-        find_pairs(tmp_path)
+        scan_pairs(tmp_path)
     put(folder / "thermal/a.png", (8, 8))
     with pytest.raises(DataError, match="several thermal folders: ir, thermal"):
-        find_pairs(folder)
+        scan_pairs(folder)
     put(tmp_path / "b/ir/a.png", (8, 8))
     put(tmp_path / "b/vi/c.png", (8, 8))
     with pytest.raises(DataError, match="no pair.*same name"):
-        find_pairs(tmp_path / "b")
+        scan_pairs(tmp_path / "b")
     put(tmp_path / "b/ir/a.jpg", (8, 8))
     with pytest.raises(DataError, match="two images of the name a"):
-        find_pairs(tmp_path / "b")
+        scan_pairs(tmp_path / "b")
 
 
 def test_bag_of_pairs(folder, tmp_path):

@@ -39,11 +39,6 @@ class PairScan:
         return f"{len(lonely)} files have no partner and are left out: {names}{more}"
 
 
-def find_pairs(folder: str | Path, visible: str | Path | None = None) -> list[PairFiles]:
-    """The pairs of a folder; see scan_pairs."""
-    return scan_pairs(folder, visible).pairs
-
-
 def scan_pairs(folder: str | Path, visible: str | Path | None = None) -> PairScan:
     """Find the pairs of a folder.
 
