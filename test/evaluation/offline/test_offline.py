@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -75,6 +76,20 @@ def test_two_runs_are_equal_and_the_bag_is_named_by_its_hash(tmp_path, bags, eva
     assert np.isfinite(scored).tolist() == [True, False, True, False, True]
     other = bags.make_bag(tmp_path / "in2", bags.pairs(4))
     assert evaluate(other, tmp_path / "c").bag["sha256"] != runs[0].bag["sha256"]
+
+
+def test_memory_does_not_grow_with_the_bag(tmp_path, bags, evaluate):
+    peaks = []
+    for count in (300, 900):  # the first fills queues and chunks
+        bag = bags.make_bag(tmp_path / f"in{count}", bags.pairs(count))
+        tracemalloc.start()
+        try:
+            run = evaluate(bag, tmp_path / f"out{count}")
+            assert run.account["visible"]["fused"] == count
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 2e6, peaks  # 600 pairs more are 7 MB, their outputs 6 MB
 
 
 def test_every_frame_has_an_outcome_with_its_reason(tmp_path, bags, evaluate):
