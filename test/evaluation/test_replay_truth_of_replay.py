@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from egmt_ros.evaluation.replay.request import ReplayRequest
 from egmt_ros.evaluation.replay.result import load_result
 from egmt_ros.evaluation.replay.run import load_run
 from egmt_ros.evaluation.replay.summary import summarise
+from egmt_ros.evaluation.replay.truth_figures import Figure
 from egmt_ros.evaluation.replay.truth_of_replay import add_truth, check_truth, truth_topic
 
 STAMP = 1_700_000_000_000_000_000
@@ -94,8 +96,12 @@ def test_truth_of_another_time_is_a_problem_and_the_rest_is_kept(out, tmp_path):
 
 def test_the_console_says_what_the_truth_says(scene_folder, tmp_path):
     result = load_result(scene_folder(tmp_path, frames=60, skill=0.1))
-    said = "\n".join(lines(result, summarise(result)))
+    summary = summarise(result)
+    said = "\n".join(lines(result, summary))
     assert "against the ground truth of 60 of 60 frames, mean of the entities: ap 0." in said
     assert "recall of what is shown by thermal only" in said
     assert " of 3 that came into view were labelled, after" in said
     assert "By VIFmin, Qmin, SSIMmin, CCmin" in said
+    never = replace(summary.truth.delay, found=0, median_s=Figure(None))
+    said = "\n".join(lines(result, replace(summary, truth=replace(summary.truth, delay=never))))
+    assert "0 of 3 that came into view were labelled\n" in said

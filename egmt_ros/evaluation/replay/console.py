@@ -72,12 +72,13 @@ def _truth(truth: TruthReport) -> list[str]:
     measures = ", ".join(f"{name} {_figure(figure)}" for name, figure in truth.macro.items())
     shown = ", ".join(f"{way} {_figure(figure)}" for way, figure in truth.recall_shown.items())
     delay, flicker = truth.delay, truth.flicker
+    late = "" if delay.median_s.value is None else (
+        f", after {_figure(delay.median_s)} s in the median")  # fmt: skip
     return [
         f"against the ground truth of {truth.frames_known} of {truth.frames} frames, mean of the"
         f" entities: {measures}",
         f"recall of what is shown by {shown}",
-        f"{delay.found} of {delay.onsets} that came into view were labelled, after"
-        f" {_figure(delay.median_s)} s in the median",
+        f"{delay.found} of {delay.onsets} that came into view were labelled{late}",
         f"switches a minute and entity: {_figure(flicker.per_minute)}, in truth"
         f" {_figure(flicker.truth_per_minute)}",
     ]
