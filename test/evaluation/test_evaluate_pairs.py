@@ -17,7 +17,7 @@ from egmt_ros.errors import CheckpointError
 from egmt_ros.evaluation.fusion.classical import mean
 from egmt_ros.evaluation.fusion.metrics import edge_preservation, vif
 from egmt_ros.evaluation.fusion.pair_metrics import COLUMNS
-from egmt_ros.evaluation.fusion.pair_worker import _one_thread
+from egmt_ros.evaluation.fusion.pair_worker import one_thread
 from egmt_ros.evaluation.fusion.pairs import evaluate_pairs
 from egmt_ros.evaluation.fusion.pairs_report import markdown, summarize
 from egmt_ros.evaluation.labels.label_metrics import average_precision
@@ -218,7 +218,7 @@ def test_default_weights_beside_seafusion(name: str) -> None:
         pytest.skip("../shared is not here")
     engine = FusionEngine.load(None, "cpu", runtime="torch")
     folder, scores = SHARED_DATA / name / "test", []
-    with _one_thread():
+    with one_thread():
         for _, thermal_path, visible_path in match_pairs(folder / "ir", folder / "vi"):
             thermal, visible = read_thermal(thermal_path), read_visible(visible_path)
             grey = to_grey(visible)
