@@ -46,7 +46,7 @@ REQUIREMENTS = (
     Requirement("safetensors", "safetensors"),
     Requirement("torch", "torch", oldest="2.4"),
     Requirement("tqdm", "tqdm"),
-    Requirement("rosbags.highlevel", "rosbags", oldest="0.11", missing="no bags"),
+    Requirement("rosbags.highlevel", "rosbags", oldest="0.11.9", missing="no bags"),
     Requirement(
         "openvino",
         "openvino",
