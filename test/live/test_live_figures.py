@@ -111,6 +111,7 @@ def test_the_process_is_told_over_time() -> None:
     assert found["memory_mib"] == {"median": 130.0, "peak": 160.0, "resident_peak": 300.0}
     assert found["slope_mib_per_min"] == pytest.approx(60.0, abs=0.01)
     assert found["over_time"][0] == (10.0, 0.5, 110.0) and len(found["over_time"]) == 6
+    assert process(readings[:4])["slope_mib_per_min"] is None  # too short to be a growth
     assert process(readings[:1]) is None
 
 

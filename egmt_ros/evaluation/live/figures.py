@@ -23,6 +23,7 @@ one, and from the release of the pair until it is published.
 
 _BY_ORDER = {"processing_ms": "processing_time_ms", "release_to_publish_ms": "pipeline_latency_ms"}
 _WARM_UP = 60.0  # s left out of the slope of memory, at most a third of the run
+_SLOPE_FROM = 30.0  # s after that, without which one allocation that is made once is taken for more
 
 
 def times(recorded: Recorded, published: int) -> list[tuple[float | None, ...]]:
@@ -89,7 +90,8 @@ def process(readings: Sequence[Reading]) -> dict[str, Any] | None:
     cores = [row[1] for row in over_time]
     private = [reading.private / MIB for reading in readings]
     warm_up = min(_WARM_UP, seconds / 3)
-    slope = slope_per_minute(list(readings), warm_up)
+    long_enough = seconds - warm_up >= _SLOPE_FROM
+    slope = slope_per_minute(list(readings), warm_up) if long_enough else None
     return {
         "seconds": round(seconds, 2),
         "cpu_cores": {"mean": round((last.cpu - first.cpu) / max(seconds, 1e-9), 3),
