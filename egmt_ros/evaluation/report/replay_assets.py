@@ -17,7 +17,7 @@ STYLE = """
 nav { display:flex; flex-wrap:wrap; gap:4px 16px; margin-top:14px; font-size:.9rem; }
 a { color:var(--score); }
 :focus-visible { outline:2px solid var(--score); outline-offset:2px; }
-select,button { font:inherit; color:var(--ink); background:var(--track);
+select,button { max-width:100%; font:inherit; color:var(--ink); background:var(--track);
   border:1px solid var(--line); border-radius:6px; padding:3px 10px; }
 button { cursor:pointer; }
 .interval { display:block; font-size:.78rem; color:var(--soft); }

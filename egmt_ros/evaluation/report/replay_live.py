@@ -89,9 +89,9 @@ def _sweep(live: dict[str, Any]) -> str:
              "</details>") if rows else ""
     fixed = "".join(spread_row(f"at {number(row.get('rate'), 0)} Hz", row.get("latency_ms"))
                     for row in at_rate)
-    latencies = ("<h3>Latency at fixed rates</h3>"
-                 + spread_table("from the sending of the frame to the image, ms", fixed)
-                 ) if fixed else ""
+    latencies = ('<h3>Latency at fixed rates</h3><p class="small soft">From the sending of the '
+                 "reference frame to the arrival of the image.</p>"
+                 + spread_table("ms", fixed)) if fixed else ""
     return f"<h3>Highest rate</h3><p>{said}</p>{table}{latencies}"
 
 
