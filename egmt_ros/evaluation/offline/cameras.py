@@ -33,8 +33,8 @@ class BagCameras:
         if topics and self._pose is None:
             raise ConfigError(
                 "registration.mode is 'camera_info', and registration.translation and"
-                " registration.rotation are empty: tf is not read from a bag; set the two, or"
-                " evaluate with --live"
+                " registration.rotation are empty: tf is not read from a bag; set the two"
+                " (`ros2 run tf2_ros tf2_echo VISIBLE_FRAME THERMAL_FRAME` prints them)"
             )
 
     def take(self, side: Side, message: Any) -> None:
